@@ -1,0 +1,42 @@
+//go:build deps
+
+// Package cumulite: this file pins libraries until their first real import.
+package cumulite
+
+import (
+	_ "github.com/alecthomas/kong"
+	_ "github.com/cenkalti/backoff/v4"
+	_ "github.com/digitalocean/go-libvirt"
+	_ "github.com/digitalocean/go-libvirt/socket/dialers"
+	_ "github.com/fernet/fernet-go"
+	_ "github.com/google/nftables"
+	_ "github.com/google/nftables/expr"
+	_ "github.com/google/uuid"
+	_ "github.com/gophercloud/gophercloud/v2/openstack"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/config"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+	_ "github.com/insomniacslk/dhcp/dhcpv4"
+	_ "github.com/insomniacslk/dhcp/dhcpv4/server4"
+	_ "github.com/kdomanski/iso9660"
+	_ "github.com/knadh/koanf/v2"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "github.com/stretchr/testify/assert"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/uptrace/bun"
+	_ "github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "github.com/vishvananda/netlink"
+	_ "github.com/vishvananda/netns"
+	_ "github.com/vmihailenco/msgpack/v5"
+	_ "go.uber.org/goleak"
+	_ "go.yaml.in/yaml/v4"
+	_ "go4.org/netipx"
+	_ "golang.org/x/crypto/bcrypt"
+	_ "golang.org/x/crypto/ssh"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "libvirt.org/go/libvirtxml"
+	_ "modernc.org/sqlite"
+	_ "pgregory.net/rapid"
+)
