@@ -1,9 +1,37 @@
-// Package policy decides who may do what: the rule language of oslo.policy
-// over auth.Grant.
+// Package policy decides who may do what. Its rules are written in the
+// language of oslo.policy, so that an operator's policy.yaml means here what
+// it means there; who is asking is the auth.Grant in the context.
+//
+//	enforcer, err := policy.New([]policy.Rule{
+//		{Action: "admin_or_owner", Check: "role:admin or project_id:%(project_id)s"},
+//		{Action: "os_compute_api:servers:show", Check: "rule:admin_or_owner", Scopes: []policy.Scope{policy.ScopeProject}},
+//	}, overrides)
+//	err = enforcer.Check(ctx, "os_compute_api:servers:show", policy.Target{"project_id": server.ProjectID})
+//
+// A rule is made of checks joined by "and", "or", "not" and parentheses:
+//
+//	@  !  and the empty rule       everyone; nobody; everyone
+//	role:NAME                      a role of the caller, in letters of either case
+//	rule:NAME                      another rule
+//	ATTRIBUTE:VALUE                an attribute of the caller: user_id, project_id, domain_id,
+//	                               system_scope, is_admin, token.project.domain.id, …
+//	LITERAL:VALUE                  'text', None, True, False or a number
+//	field:KIND:NAME=VALUE          an attribute of the target (the network service's own check);
+//	                               =~PATTERN is a regular expression from the beginning
+//
+// In VALUE and in a role's name %(NAME)s stands for an attribute of the target
+// and %% for a percent sign. A check of an attribute that the target or the
+// caller lacks is false, never an error. http: and https: checks are refused.
+//
+// Where the original denies in silence, as at a syntax error, an unknown rule
+// or an unknown attribute of the caller, New returns an error.
 package policy
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -13,12 +41,12 @@ import (
 // "os_compute_api:servers:create", "identity:create_user", "create_network", "add_image".
 type Action string
 
-// Scope is what a token is for.
+// Scope is what a caller's token is for.
 type Scope string
 
 // The scopes that a rule can ask for.
 const (
-	ScopeProject Scope = "project"
+	ScopeProject Scope = "project" // also that of a token for nothing in particular
 	ScopeDomain  Scope = "domain"
 	ScopeSystem  Scope = "system"
 )
@@ -27,43 +55,106 @@ const (
 // alias that others use as rule:NAME ("admin_or_owner").
 type Rule struct {
 	Action Action
-	Check  string
-	Scopes []Scope
-	Doc    string
+	Check  string  // in the rule language
+	Scopes []Scope // those that may do it; none means all
+	Doc    string  // for the operator, one sentence
 }
 
 // Target holds the attributes of what is acted upon, by the names that rules
 // use: "project_id", "user_id", "network:project_id", "target.user.domain_id".
+// Strings, booleans, numbers, nil and pointers to them compare as Python
+// prints them: True, None, 1.0.
 type Target map[string]any
 
-// Overrides are an operator's rules, read from a policy.yaml.
-type Overrides struct{}
-
-// Enforcer holds a service's compiled rules.
-type Enforcer struct{ rules []Rule }
-
-// New compiles rules. An unknown rule:NAME, a cycle or a syntax error is an
-// error that names the rule.
-func New(rules []Rule, overrides *Overrides) (*Enforcer, error) {
-	return &Enforcer{rules}, nil
+// Enforcer holds a service's compiled rules. It may be used by many at once.
+type Enforcer struct {
+	rules map[Action]*enforced
 }
 
-// ReadOverrides parses a policy.yaml (action: rule).
-func ReadOverrides(yaml []byte) (*Overrides, error) { return &Overrides{}, nil }
+type enforced struct {
+	*linked
+	rule Rule // with the check in force
+}
+
+// New compiles rules, each as overrides has it or else by its default; nil
+// overrides change nothing. A syntax error, an unknown rule:NAME or attribute,
+// rules that refer to each other in a circle and an action that stands twice
+// are errors that name the rule.
+func New(rules []Rule, overrides *Overrides) (*Enforcer, error) {
+	l := &linker{sources: make(map[Action]string), done: make(map[Action]*linked)}
+	for _, r := range rules {
+		if _, ok := l.sources[r.Action]; ok {
+			return nil, fmt.Errorf("rule %q stands twice", r.Action)
+		}
+		l.sources[r.Action] = r.Check
+	}
+	for _, action := range overrides.Actions() {
+		l.sources[action] = overrides.checks[action]
+	}
+	e := &Enforcer{rules: make(map[Action]*enforced, len(rules))}
+	for _, r := range rules {
+		compiled, err := l.rule(r.Action)
+		if err != nil {
+			return nil, err
+		}
+		r.Check, r.Scopes = l.sources[r.Action], slices.Clone(r.Scopes)
+		e.rules[r.Action] = &enforced{compiled, r}
+	}
+	return e, nil
+}
 
 // Check returns nil when the grant in ctx may do action on target, else an
-// errs.Forbidden error.
+// errs.Forbidden error in the original's words. An action without a rule is a
+// fault of the program, errs.Internal, and not allowed either.
 func (e *Enforcer) Check(ctx context.Context, action Action, target Target) error {
-	if auth.From(ctx).HasRole("admin") {
-		return nil
+	r, ok := e.rules[action]
+	if !ok {
+		return errs.New(errs.Internal, "action %q has no policy rule", action)
 	}
-	return errs.New(errs.Forbidden, "Policy doesn't allow %s to be performed.", action)
+	if !r.allows(auth.From(ctx), target) {
+		return errs.Forbiddenf("Policy doesn't allow %s to be performed.", action)
+	}
+	return nil
 }
 
 // Allows is Check as a bool, for filtering fields.
 func (e *Enforcer) Allows(ctx context.Context, action Action, target Target) bool {
-	return e.Check(ctx, action, target) == nil
+	r, ok := e.rules[action]
+	return ok && r.allows(auth.From(ctx), target)
 }
 
-// Rules lists the actions, sorted, with their rules in force.
-func (e *Enforcer) Rules() []Rule { return e.rules }
+// Rules lists the rules in force, sorted by action: for the documentation and
+// for the test that walks the routes.
+func (e *Enforcer) Rules() []Rule {
+	rules := make([]Rule, 0, len(e.rules))
+	for _, r := range e.rules {
+		rule := r.rule
+		rule.Scopes = slices.Clone(rule.Scopes)
+		rules = append(rules, rule)
+	}
+	slices.SortFunc(rules, func(a, b Rule) int { return strings.Compare(string(a.Action), string(b.Action)) })
+	return rules
+}
+
+// allows decides. Nobody may do what everyone may, and has no scope.
+func (r *enforced) allows(g auth.Grant, t Target) bool {
+	if g.IsZero() {
+		return r.open && len(r.rule.Scopes) == 0
+	}
+	return r.inScope(g) && r.check.allows(g, t)
+}
+
+// inScope compares scopes. A service may speak without any, for nobody.
+func (r *enforced) inScope(g auth.Grant) bool {
+	return len(r.rule.Scopes) == 0 || g.Service() != "" || slices.Contains(r.rule.Scopes, scopeOf(g))
+}
+
+func scopeOf(g auth.Grant) Scope {
+	switch {
+	case g.System():
+		return ScopeSystem
+	case g.DomainID() != "":
+		return ScopeDomain
+	}
+	return ScopeProject
+}

@@ -1,0 +1,155 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/cumulite/cumulite/platform/auth"
+)
+
+// check is a compiled expression. Its String parses to a check that decides
+// the same.
+type check interface {
+	allows(g auth.Grant, t Target) bool
+	String() string
+}
+
+// always is "@" or "!".
+type always bool
+
+func (c always) allows(auth.Grant, Target) bool { return bool(c) }
+
+func (c always) String() string {
+	if c {
+		return "@"
+	}
+	return "!"
+}
+
+type not struct{ check check }
+
+func (c *not) allows(g auth.Grant, t Target) bool { return !c.check.allows(g, t) }
+
+func (c *not) String() string {
+	switch c.check.(type) {
+	case allOf, anyOf:
+		return "not (" + c.check.String() + ")"
+	}
+	return "not " + c.check.String()
+}
+
+// allOf is "a and b"; it has two parts or more.
+type allOf []check
+
+func (c allOf) allows(g auth.Grant, t Target) bool {
+	for _, part := range c {
+		if !part.allows(g, t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c allOf) String() string {
+	parts := make([]string, len(c))
+	for i, part := range c {
+		parts[i] = part.String()
+		if _, ok := part.(anyOf); ok {
+			parts[i] = "(" + parts[i] + ")"
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+// anyOf is "a or b"; it has two parts or more.
+type anyOf []check
+
+func (c anyOf) allows(g auth.Grant, t Target) bool {
+	for _, part := range c {
+		if part.allows(g, t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c anyOf) String() string {
+	parts := make([]string, len(c))
+	for i, part := range c {
+		parts[i] = part.String()
+	}
+	return strings.Join(parts, " or ")
+}
+
+// reference is rule:NAME; the linker fills in what it refers to.
+type reference struct {
+	name Action
+	to   *linked
+}
+
+func (c *reference) allows(g auth.Grant, t Target) bool {
+	return c.to != nil && c.to.check.allows(g, t)
+}
+
+func (c *reference) String() string { return "rule:" + string(c.name) }
+
+// role is role:NAME; names are compared without case.
+type role struct{ name template }
+
+func (c *role) allows(g auth.Grant, t Target) bool {
+	name, ok := c.name.expand(t)
+	return ok && g.HasRoleFold(name)
+}
+
+func (c *role) String() string { return "role:" + c.name.source }
+
+// attribute compares what is known of the caller: user_id:%(user_id)s.
+type attribute struct {
+	name  string
+	holds credential // nil for a name that the language does not know
+	value template
+}
+
+func (c *attribute) allows(g auth.Grant, t Target) bool {
+	value, ok := c.value.expand(t)
+	return ok && c.holds != nil && c.holds(g, value)
+}
+
+func (c *attribute) String() string { return c.name + ":" + c.value.source }
+
+// literal compares a constant: 'public':%(visibility)s, None:%(owner)s.
+type literal struct {
+	source string // as it was written
+	text   string // as values are compared
+	value  template
+}
+
+func (c *literal) allows(_ auth.Grant, t Target) bool {
+	value, ok := c.value.expand(t)
+	return ok && value == c.text
+}
+
+func (c *literal) String() string { return c.source + ":" + c.value.source }
+
+// field is the network service's own check of the target, which names the kind
+// of resource for the reader's sake: field:networks:shared=True,
+// field:port:device_owner=~^network:.
+type field struct {
+	source  string
+	name    string
+	value   string
+	pattern *regexp.Regexp // instead of value; matches at the beginning
+}
+
+func (c *field) allows(_ auth.Grant, t Target) bool {
+	v, ok := t[c.name]
+	if !ok || v == nil {
+		return false
+	}
+	if c.pattern != nil {
+		return c.pattern.MatchString(text(v))
+	}
+	return text(v) == c.value
+}
+
+func (c *field) String() string { return "field:" + c.source }
