@@ -1,0 +1,50 @@
+// Package storetest opens stores for tests.
+package storetest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cumulite/cumulite/platform/store"
+	"github.com/cumulite/cumulite/platform/store/sqlite"
+)
+
+// Open gives an empty store with these tables, in memory as far as the system
+// has it, that the test closes and removes at its end.
+func Open(t testing.TB, m ...store.Migrations) *store.Store {
+	t.Helper()
+	return OpenWith(t, nil, m...)
+}
+
+// OpenWith is Open with options.
+func OpenWith(t testing.TB, opts *store.Options, m ...store.Migrations) *store.Store {
+	t.Helper()
+	e, err := sqlite.Open(filepath.Join(Dir(t), "test.db"), &sqlite.Options{Ephemeral: true})
+	if err != nil {
+		t.Fatalf("open the engine: %v", err)
+	}
+	s, err := store.Open(context.Background(), e, opts, m...)
+	if err != nil {
+		t.Fatalf("open the store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	return s
+}
+
+// Dir gives a directory for database files that is removed with the test:
+// on /dev/shm where there is one, as syncing a disk is most of a test's time.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "cumulite-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/uptrace/bun"
+)
+
+// Tx is a transaction that Write has begun. It must not be used after the
+// function that was given it has returned.
+type Tx struct {
+	bun.IDB
+	raw   *sql.Tx
+	bind  func(query string) string
+	after []func()
+}
+
+// AfterCommit has fn called once the transaction is on disk, before Write
+// returns; never when it failed. fn may call Write itself.
+func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+// Exec runs a hot statement with bound parameters ("?"), which the engine
+// keeps prepared. bun's own statements never are.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return tx.raw.ExecContext(ctx, tx.bind(query), args...)
+}
+
+// Query is Exec for statements that give rows.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return tx.raw.QueryContext(ctx, tx.bind(query), args...)
+}
+
+// QueryRow is Query for one row.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return tx.raw.QueryRowContext(ctx, tx.bind(query), args...)
+}
+
+type markKey struct{}
+
+// mark gives the context of a transaction: known as such, and not cancelled
+// with its caller, who shares the commit with others.
+func mark(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), markKey{}, true)
+}
+
+// InWrite reports whether ctx comes from Write: its holder must do no I/O and
+// call no other service.
+func InWrite(ctx context.Context) bool { return ctx.Value(markKey{}) != nil }
