@@ -152,7 +152,7 @@ type GuestSpec struct {
 	RootGiB      int               `json:"root_gib"` // 0: as large as the image; less than the image is errs.Invalid
 	EphemeralGiB int               `json:"ephemeral_gib"`
 	SwapMiB      int               `json:"swap_mib"`
-	Image        ImageSpec         `json:"image"` // without an ID: the root disk is empty
+	Image        ImageSpec         `json:"image"`        // without an ID: the root disk is empty
 	NICs         []NIC             `json:"nics"`         // in the order the guest sees them
 	ConfigDrive  map[string][]byte `json:"config_drive"` // content by path; nil: none
 	Extra        map[string]string `json:"extra"`        // flavor extra specs and image properties the driver understands: "hw_machine_type"
