@@ -50,16 +50,7 @@ func (c allOf) allows(g auth.Grant, t Target) bool {
 	return true
 }
 
-func (c allOf) String() string {
-	parts := make([]string, len(c))
-	for i, part := range c {
-		parts[i] = part.String()
-		if _, ok := part.(anyOf); ok {
-			parts[i] = "(" + parts[i] + ")"
-		}
-	}
-	return strings.Join(parts, " and ")
-}
+func (c allOf) String() string { return join(c, " and ") }
 
 // anyOf is "a or b"; it has two parts or more.
 type anyOf []check
@@ -73,69 +64,74 @@ func (c anyOf) allows(g auth.Grant, t Target) bool {
 	return false
 }
 
-func (c anyOf) String() string {
-	parts := make([]string, len(c))
-	for i, part := range c {
-		parts[i] = part.String()
+func (c anyOf) String() string { return join(c, " or ") }
+
+// join prints parts with the parentheses that "or" needs inside anything else.
+func join(parts []check, operator string) string {
+	words := make([]string, len(parts))
+	for i, part := range parts {
+		words[i] = part.String()
+		if _, ok := part.(anyOf); ok {
+			words[i] = "(" + words[i] + ")"
+		}
 	}
-	return strings.Join(parts, " or ")
+	return strings.Join(words, operator)
 }
+
+// source is a check as it was written, which is how it prints.
+type source string
+
+func (s source) String() string { return string(s) }
 
 // reference is rule:NAME; the linker fills in what it refers to.
 type reference struct {
+	source
 	name Action
 	to   *linked
 }
 
-func (c *reference) allows(g auth.Grant, t Target) bool {
-	return c.to != nil && c.to.check.allows(g, t)
-}
-
-func (c *reference) String() string { return "rule:" + string(c.name) }
+func (c *reference) allows(g auth.Grant, t Target) bool { return c.to.check.allows(g, t) }
 
 // role is role:NAME; names are compared without case.
-type role struct{ name template }
+type role struct {
+	source
+	name template
+}
 
 func (c *role) allows(g auth.Grant, t Target) bool {
 	name, ok := c.name.expand(t)
 	return ok && g.HasRoleFold(name)
 }
 
-func (c *role) String() string { return "role:" + c.name.source }
-
 // attribute compares what is known of the caller: user_id:%(user_id)s.
 type attribute struct {
-	name  string
-	holds credential // nil for a name that the language does not know
+	source
+	holds credential
 	value template
 }
 
 func (c *attribute) allows(g auth.Grant, t Target) bool {
 	value, ok := c.value.expand(t)
-	return ok && c.holds != nil && c.holds(g, value)
+	return ok && c.holds(g, value)
 }
-
-func (c *attribute) String() string { return c.name + ":" + c.value.source }
 
 // literal compares a constant: 'public':%(visibility)s, None:%(owner)s.
 type literal struct {
-	source string // as it was written
-	text   string // as values are compared
-	value  template
+	source
+	constant string
+	value    template
 }
 
 func (c *literal) allows(_ auth.Grant, t Target) bool {
 	value, ok := c.value.expand(t)
-	return ok && value == c.text
+	return ok && value == c.constant
 }
-
-func (c *literal) String() string { return c.source + ":" + c.value.source }
 
 // field is the network service's own check of the target, which names the kind
 // of resource for the reader's sake: field:networks:shared=True,
 // field:port:device_owner=~^network:.
 type field struct {
-	source  string
+	source
 	name    string
 	value   string
 	pattern *regexp.Regexp // instead of value; matches at the beginning
@@ -151,5 +147,3 @@ func (c *field) allows(_ auth.Grant, t Target) bool {
 	}
 	return text(v) == c.value
 }
-
-func (c *field) String() string { return "field:" + c.source }

@@ -14,35 +14,28 @@ type credential func(g auth.Grant, value string) bool
 // service contexts, and the token.* ones of the identity service. Each is read
 // only when a rule asks for it.
 var credentials = map[string]credential{
-	"user_id":                is(auth.Grant.UserID),
-	"user_name":              says(func(c auth.Claims) string { return c.User.Name }),
-	"user_domain_id":         says(func(c auth.Claims) string { return c.UserDomain.ID }),
-	"project_id":             is(auth.Grant.ProjectID),
-	"project_name":           says(func(c auth.Claims) string { return c.Project.Name }),
-	"project_domain_id":      says(func(c auth.Claims) string { return projectDomain(c).ID }),
-	"tenant_id":              is(auth.Grant.ProjectID),
-	"domain_id":              is(auth.Grant.DomainID),
-	"system_scope":           is(systemScope),
-	"is_admin":               isAdmin,
-	"is_admin_project":       isAdminProject,
-	"roles":                  holdsRole,
-	"service_user_id":        is(auth.Grant.Service),
-	"service_roles":          holdsServiceRole,
-	"token.is_admin_project": isAdminProject,
+	"user_id":           is(auth.Grant.UserID),
+	"user_domain_id":    is(userDomain),
+	"project_id":        is(auth.Grant.ProjectID),
+	"project_domain_id": is(projectDomain),
+	"tenant_id":         is(auth.Grant.ProjectID),
+	"domain_id":         is(auth.Grant.DomainID),
+	"system_scope":      is(systemScope),
+	"is_admin":          isAdmin,
+	"is_admin_project":  isAdminProject,
+	"roles":             holdsRole,
+	"service_user_id":   is(auth.Grant.Service),
+	"service_roles":     holdsServiceRole,
 
-	"token.user.id":             is(auth.Grant.UserID),
-	"token.user.name":           says(func(c auth.Claims) string { return c.User.Name }),
-	"token.user.domain.id":      says(func(c auth.Claims) string { return c.UserDomain.ID }),
-	"token.user.domain.name":    says(func(c auth.Claims) string { return c.UserDomain.Name }),
-	"token.project.id":          is(auth.Grant.ProjectID),
-	"token.project.name":        says(func(c auth.Claims) string { return c.Project.Name }),
-	"token.project.domain.id":   says(func(c auth.Claims) string { return projectDomain(c).ID }),
-	"token.project.domain.name": says(func(c auth.Claims) string { return projectDomain(c).Name }),
-	"token.domain.id":           is(auth.Grant.DomainID),
-	"token.domain.name":         says(func(c auth.Claims) string { return scopedDomain(c).Name }),
+	"token.user.id":           is(auth.Grant.UserID),
+	"token.user.domain.id":    is(userDomain),
+	"token.project.id":        is(auth.Grant.ProjectID),
+	"token.project.domain.id": is(projectDomain),
+	"token.domain.id":         is(auth.Grant.DomainID),
+	"token.is_admin_project":  isAdminProject,
 }
 
-// is compares an attribute that can be read from the grant as it is.
+// is compares an attribute that has one value; "" means that it has none.
 func is(read func(auth.Grant) string) credential {
 	return func(g auth.Grant, value string) bool {
 		have := read(g)
@@ -50,23 +43,13 @@ func is(read func(auth.Grant) string) credential {
 	}
 }
 
-// says compares an attribute that needs a copy of the claims: the rare ones.
-func says(read func(auth.Claims) string) credential {
-	return is(func(g auth.Grant) string { return read(g.Claims()) })
-}
+func userDomain(g auth.Grant) string { return g.Claims().UserDomain.ID }
 
-func projectDomain(c auth.Claims) auth.Ref {
-	if c.Project.ID == "" {
-		return auth.Ref{}
+func projectDomain(g auth.Grant) string {
+	if g.ProjectID() == "" {
+		return ""
 	}
-	return c.Domain
-}
-
-func scopedDomain(c auth.Claims) auth.Ref {
-	if c.Project.ID != "" {
-		return auth.Ref{}
-	}
-	return c.Domain
+	return g.Claims().Domain.ID
 }
 
 func systemScope(g auth.Grant) string {

@@ -3,13 +3,12 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // linked is a rule whose references are resolved.
 type linked struct {
 	check check
-	open  bool // allows everyone, even nobody: made of "@" and the empty rule only
+	open  bool // it is "@" or the empty rule, or refers to one: even nobody passes
 }
 
 // linker compiles rules by name, each once and only those that are asked for.
@@ -24,7 +23,7 @@ func (l *linker) rule(name Action) (*linked, error) {
 		return r, nil
 	}
 	if i := slices.Index(l.path, name); i >= 0 {
-		return nil, fmt.Errorf("rule %q refers to itself: %s", name, trail(append(l.path[i:], name)))
+		return nil, fmt.Errorf("rule %q refers to itself: %v", name, append(l.path[i:], name))
 	}
 	c, err := parse(l.sources[name])
 	if err != nil {
@@ -32,69 +31,48 @@ func (l *linker) rule(name Action) (*linked, error) {
 	}
 	l.path = append(l.path, name)
 	defer func() { l.path = l.path[:len(l.path)-1] }()
-	open, err := l.link(c)
-	if err != nil {
+	if err := l.link(c); err != nil {
 		return nil, err
 	}
-	r := &linked{check: c, open: open}
+	r := &linked{check: c, open: open(c)}
 	l.done[name] = r
 	return r, nil
 }
 
-// link resolves the references in c, and reports whether c allows everyone.
-func (l *linker) link(c check) (open bool, err error) {
+// link resolves the references in checks.
+func (l *linker) link(checks ...check) (err error) {
+	for _, c := range checks {
+		switch c := c.(type) {
+		case *not:
+			err = l.link(c.check)
+		case allOf:
+			err = l.link(c...)
+		case anyOf:
+			err = l.link(c...)
+		case *reference:
+			err = l.refer(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *linker) refer(c *reference) (err error) {
+	if _, ok := l.sources[c.name]; !ok {
+		return fmt.Errorf("rule %q: there is no rule %q", l.path[len(l.path)-1], c.name)
+	}
+	c.to, err = l.rule(c.name)
+	return err
+}
+
+func open(c check) bool {
 	switch c := c.(type) {
 	case always:
-		return bool(c), nil
-	case *not:
-		_, err := l.link(c.check)
-		return false, err
-	case allOf:
-		open, err := l.parts(c)
-		return open == len(c), err
-	case anyOf:
-		open, err := l.parts(c)
-		return open > 0, err
+		return bool(c)
 	case *reference:
-		return l.refer(c)
-	case *attribute:
-		if c.holds == nil {
-			return false, fmt.Errorf("rule %q: %q is no attribute of a caller", l.current(), c.name)
-		}
+		return c.to.open
 	}
-	return false, nil
-}
-
-// parts links all of checks and counts those that are open.
-func (l *linker) parts(checks []check) (open int, err error) {
-	for _, c := range checks {
-		isOpen, err := l.link(c)
-		if err != nil {
-			return 0, err
-		}
-		if isOpen {
-			open++
-		}
-	}
-	return open, nil
-}
-
-func (l *linker) refer(c *reference) (open bool, err error) {
-	if _, ok := l.sources[c.name]; !ok {
-		return false, fmt.Errorf("rule %q: there is no rule %q", l.current(), c.name)
-	}
-	if c.to, err = l.rule(c.name); err != nil {
-		return false, err
-	}
-	return c.to.open, nil
-}
-
-func (l *linker) current() Action { return l.path[len(l.path)-1] }
-
-func trail(names []Action) string {
-	parts := make([]string, len(names))
-	for i, n := range names {
-		parts[i] = string(n)
-	}
-	return strings.Join(parts, " → ")
+	return false
 }

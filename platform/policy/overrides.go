@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cumulite/cumulite/platform/yaml"
 )
@@ -51,13 +52,51 @@ func readCheck(value any) (string, error) {
 		_, err := parse(v)
 		return v, err
 	case []any:
-		c, err := parseList(v)
-		if err != nil {
-			return "", err
-		}
-		return c.String(), nil
+		return readList(v)
 	case nil:
 		return "", errors.New(`the rule is missing: "" allows everyone, "!" nobody`)
 	}
 	return "", fmt.Errorf("%v is not a rule", value)
+}
+
+// readList reads the old form of a rule: a list of alternatives, each a check
+// or a list of checks that must all hold. An empty alternative counts for
+// nothing; a list of nothing else allows nobody, and an empty list everyone.
+func readList(list []any) (string, error) {
+	if len(list) == 0 {
+		return "", nil
+	}
+	var alternatives []string
+	for _, item := range list {
+		checks, ok := item.([]any)
+		if !ok {
+			checks = []any{item}
+		}
+		words, err := readWords(checks)
+		if err != nil {
+			return "", err
+		}
+		if len(words) > 0 {
+			alternatives = append(alternatives, strings.Join(words, " and "))
+		}
+	}
+	if len(alternatives) == 0 {
+		return "!", nil
+	}
+	return strings.Join(alternatives, " or "), nil
+}
+
+func readWords(checks []any) ([]string, error) {
+	words := make([]string, len(checks))
+	for i, c := range checks {
+		s, ok := c.(string)
+		if tokens := tokenize(s); !ok || len(tokens) != 1 || tokens[0] != s {
+			return nil, fmt.Errorf("%v is not one check", c)
+		}
+		if _, err := parseCheck(s); err != nil {
+			return nil, err
+		}
+		words[i] = s
+	}
+	return words, nil
 }

@@ -53,22 +53,14 @@ type parser struct {
 }
 
 func (p *parser) or() (check, error) {
-	parts, err := p.chain("or", p.and)
-	if err != nil || len(parts) > 1 {
-		return anyOf(parts), err
-	}
-	return parts[0], nil
+	return p.chain("or", p.and, func(parts []check) check { return anyOf(parts) })
 }
 
 func (p *parser) and() (check, error) {
-	parts, err := p.chain("and", p.unary)
-	if err != nil || len(parts) > 1 {
-		return allOf(parts), err
-	}
-	return parts[0], nil
+	return p.chain("and", p.unary, func(parts []check) check { return allOf(parts) })
 }
 
-func (p *parser) chain(operator string, operand func() (check, error)) ([]check, error) {
+func (p *parser) chain(operator string, operand func() (check, error), join func([]check) check) (check, error) {
 	var parts []check
 	for {
 		c, err := operand()
@@ -77,10 +69,14 @@ func (p *parser) chain(operator string, operand func() (check, error)) ([]check,
 		}
 		parts = append(parts, c)
 		if !strings.EqualFold(p.next(), operator) {
-			return parts, nil
+			break
 		}
 		p.tokens = p.tokens[1:]
 	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return join(parts), nil
 }
 
 func (p *parser) unary() (check, error) {
@@ -132,170 +128,81 @@ func (p *parser) next() string {
 func unexpected(token string) error { return fmt.Errorf("%q is not expected where it stands", token) }
 
 // parseCheck reads one check: "@", "!" or KIND:MATCH.
-func parseCheck(source string) (check, error) {
-	if source == "@" || source == "!" {
-		return always(source == "@"), nil
+func parseCheck(s string) (check, error) {
+	if s == "@" || s == "!" {
+		return always(s == "@"), nil
 	}
-	kind, match, ok := strings.Cut(source, ":")
+	kind, match, ok := strings.Cut(s, ":")
 	if !ok {
-		return nil, fmt.Errorf("%q is not a check: it has no colon", source)
+		return nil, fmt.Errorf("%q is not a check: it has no colon", s)
 	}
 	switch kind {
 	case "rule":
-		return parseReference(match)
+		return &reference{source: source(s), name: Action(match)}, nil
 	case "field":
 		return parseField(match)
 	case "http", "https":
-		return nil, fmt.Errorf("%q is refused: no request is made to decide a rule", source)
+		return nil, fmt.Errorf("%q is refused: no request is made to decide a rule", s)
 	}
 	value, err := parseTemplate(match)
 	if err != nil {
-		return nil, fmt.Errorf("in %q %w", source, err)
+		return nil, fmt.Errorf("in %q %w", s, err)
 	}
 	if kind == "role" {
-		return &role{value}, nil
+		return &role{source(s), value}, nil
 	}
-	return parseComparison(kind, value)
+	return parseComparison(source(s), kind, value)
 }
 
-func parseReference(name string) (check, error) {
-	if name == "" || strings.ContainsAny(name, `()'"`) {
-		return nil, fmt.Errorf("%q does not name a rule", "rule:"+name)
+// parseComparison reads kind, the left side of a comparison: the name of an
+// attribute of the caller, or a literal.
+func parseComparison(s source, kind string, value template) (check, error) {
+	if holds, ok := credentials[kind]; ok {
+		return &attribute{s, holds, value}, nil
 	}
-	return &reference{name: Action(name)}, nil
+	constant, err := parseLiteral(kind)
+	return &literal{s, constant, value}, err
 }
 
-// parseComparison reads the left side of a comparison: a literal or the name
-// of an attribute of the caller.
-func parseComparison(kind string, value template) (check, error) {
-	constant, ok, err := parseLiteral(kind)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		return &literal{source: kind, text: constant, value: value}, nil
-	}
-	if kind == "" || strings.ContainsFunc(kind, notInName) {
-		return nil, fmt.Errorf("%q is neither an attribute nor a literal", kind)
-	}
-	return &attribute{name: kind, holds: credentials[kind], value: value}, nil
-}
-
-func notInName(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-')
-}
-
-// parseLiteral reads None, True, False, a number or a quoted string; ok is
-// false for anything else.
-func parseLiteral(s string) (text string, ok bool, err error) {
+// parseLiteral reads None, True, False, a number or a quoted string.
+func parseLiteral(s string) (string, error) {
 	switch {
-	case s == "":
-		return "", false, nil
 	case s == "None" || s == "True" || s == "False":
-		return s, true, nil
-	case s[0] == '\'' || s[0] == '"':
+		return s, nil
+	case strings.HasPrefix(s, "'") || strings.HasPrefix(s, `"`):
 		return parseQuoted(s)
-	case strings.ContainsRune("0123456789-+.", rune(s[0])):
-		return parseNumber(s)
 	}
-	return "", false, nil
-}
-
-func parseQuoted(s string) (string, bool, error) {
-	quote := s[:1]
-	text, closed := strings.CutSuffix(s[1:], quote)
-	if !closed || strings.ContainsAny(text, quote+`\`) {
-		return "", false, fmt.Errorf("%s is not a quoted string: white space, colons, quotation marks and backslashes cannot stand in it", s)
-	}
-	return text, true, nil
-}
-
-func parseNumber(s string) (string, bool, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return strconv.FormatInt(n, 10), true, nil
+		return strconv.FormatInt(n, 10), nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || strings.ContainsAny(s, "xXpP_nN") {
-		return "", false, fmt.Errorf("%q is not a number", s)
+	if err != nil || strings.Trim(s, "+-.0123456789eE") != "" {
+		return "", fmt.Errorf("%q is neither an attribute of a caller nor a literal", s)
 	}
-	return floatText(f), true, nil
+	return floatText(f), nil
+}
+
+func parseQuoted(s string) (string, error) {
+	text, closed := strings.CutSuffix(s[1:], s[:1])
+	if !closed || strings.ContainsAny(text, s[:1]+`\`) {
+		return "", fmt.Errorf("%s is not a quoted string: it cannot hold white space, colons, quotation marks of its kind and backslashes", s)
+	}
+	return text, nil
 }
 
 // parseField reads KIND:NAME=VALUE or KIND:NAME=~PATTERN.
-func parseField(source string) (check, error) {
-	kind, rest, ok := strings.Cut(source, ":")
+func parseField(s string) (check, error) {
+	kind, rest, ok := strings.Cut(s, ":")
 	name, value, valued := strings.Cut(rest, "=")
 	if !ok || !valued || kind == "" || name == "" {
-		return nil, fmt.Errorf("%q does not have the form field:KIND:NAME=VALUE", "field:"+source)
+		return nil, fmt.Errorf("%q does not have the form field:KIND:NAME=VALUE", "field:"+s)
 	}
-	c := &field{source: source, name: name, value: value}
-	pattern, ok := strings.CutPrefix(value, "~")
-	if !ok {
-		return c, nil
+	c := &field{source: source("field:" + s), name: name, value: value}
+	if pattern, ok := strings.CutPrefix(value, "~"); ok {
+		var err error
+		if c.pattern, err = regexp.Compile("^(?:" + pattern + ")"); err != nil {
+			return nil, fmt.Errorf("in %q the pattern is wrong: %w", "field:"+s, err)
+		}
 	}
-	re, err := regexp.Compile("^(?:" + pattern + ")")
-	if err != nil {
-		return nil, fmt.Errorf("in %q the pattern is wrong: %w", "field:"+source, err)
-	}
-	c.pattern = re
 	return c, nil
-}
-
-// parseList reads the old form of a rule: a list of alternatives, each a check
-// or a list of checks that must all hold. An empty list allows everyone.
-func parseList(list []any) (check, error) {
-	if len(list) == 0 {
-		return always(true), nil
-	}
-	var alternatives []check
-	for _, item := range list {
-		c, err := parseAlternative(item)
-		if err != nil {
-			return nil, err
-		}
-		if c != nil {
-			alternatives = append(alternatives, c)
-		}
-	}
-	switch len(alternatives) {
-	case 0:
-		return always(false), nil
-	case 1:
-		return alternatives[0], nil
-	}
-	return anyOf(alternatives), nil
-}
-
-// parseAlternative gives nil for an empty inner list, which counts for nothing.
-func parseAlternative(item any) (check, error) {
-	checks, ok := item.([]any)
-	if !ok {
-		checks = []any{item}
-	}
-	var all []check
-	for _, source := range checks {
-		c, err := parseListed(source)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	switch len(all) {
-	case 0:
-		return nil, nil
-	case 1:
-		return all[0], nil
-	}
-	return allOf(all), nil
-}
-
-func parseListed(source any) (check, error) {
-	s, ok := source.(string)
-	if !ok {
-		return nil, fmt.Errorf("%v is not a check", source)
-	}
-	if tokens := tokenize(s); len(tokens) != 1 || tokens[0] != s {
-		return nil, fmt.Errorf("%q is not one check", s)
-	}
-	return parseCheck(s)
 }

@@ -15,7 +15,7 @@
 //	rule:NAME                      another rule
 //	ATTRIBUTE:VALUE                an attribute of the caller: user_id, project_id, domain_id,
 //	                               system_scope, is_admin, token.project.domain.id, …
-//	LITERAL:VALUE                  'text', None, True, False or a number
+//	LITERAL:VALUE                  'text', None, True, False or a decimal number
 //	field:KIND:NAME=VALUE          an attribute of the target (the network service's own check);
 //	                               =~PATTERN is a regular expression from the beginning
 //
@@ -67,9 +67,7 @@ type Rule struct {
 type Target map[string]any
 
 // Enforcer holds a service's compiled rules. It may be used by many at once.
-type Enforcer struct {
-	rules map[Action]*enforced
-}
+type Enforcer struct{ rules map[Action]*enforced }
 
 type enforced struct {
 	*linked
@@ -119,8 +117,7 @@ func (e *Enforcer) Check(ctx context.Context, action Action, target Target) erro
 
 // Allows is Check as a bool, for filtering fields.
 func (e *Enforcer) Allows(ctx context.Context, action Action, target Target) bool {
-	r, ok := e.rules[action]
-	return ok && r.allows(auth.From(ctx), target)
+	return e.Check(ctx, action, target) == nil
 }
 
 // Rules lists the rules in force, sorted by action: for the documentation and
@@ -136,17 +133,15 @@ func (e *Enforcer) Rules() []Rule {
 	return rules
 }
 
-// allows decides. Nobody may do what everyone may, and has no scope.
+// allows decides. Nobody may do what everyone may, and has no scope; a service
+// may speak for nobody, so scopes are not asked of it.
 func (r *enforced) allows(g auth.Grant, t Target) bool {
+	anyScope := len(r.rule.Scopes) == 0
 	if g.IsZero() {
-		return r.open && len(r.rule.Scopes) == 0
+		return r.open && anyScope
 	}
-	return r.inScope(g) && r.check.allows(g, t)
-}
-
-// inScope compares scopes. A service may speak without any, for nobody.
-func (r *enforced) inScope(g auth.Grant) bool {
-	return len(r.rule.Scopes) == 0 || g.Service() != "" || slices.Contains(r.rule.Scopes, scopeOf(g))
+	inScope := anyScope || g.Service() != "" || slices.Contains(r.rule.Scopes, scopeOf(g))
+	return inScope && r.check.allows(g, t)
 }
 
 func scopeOf(g auth.Grant) Scope {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -9,35 +10,32 @@ import (
 
 // template is the right side of a check: text in which %(name)s stands for an
 // attribute of the target and %% for a percent sign.
-type template struct {
-	source string
-	parts  []part
-}
+type template []part
 
 // part is either text or the name of an attribute.
 type part struct{ text, name string }
 
-func parseTemplate(source string) (template, error) {
-	t := template{source: source}
-	for rest := source; rest != ""; {
-		text, after, found := strings.Cut(rest, "%")
-		if strings.ContainsAny(text, `()'"`) {
-			return t, fmt.Errorf("%q holds a parenthesis or a quotation mark", source)
+func parseTemplate(s string) (template, error) {
+	var t template
+	for rest := s; rest != ""; {
+		before, after, found := strings.Cut(rest, "%")
+		if strings.ContainsAny(before, `()'"`) {
+			return nil, fmt.Errorf("%q holds a parenthesis or a quotation mark", s)
 		}
-		if text != "" {
-			t.parts = append(t.parts, part{text: text})
+		if before != "" {
+			t = append(t, part{text: before})
 		}
 		if !found {
 			break
 		}
 		p, left, ok := parseVerb(after)
 		if !ok {
-			return t, fmt.Errorf("%q has a percent sign that does not begin %%(name)s", source)
+			return nil, fmt.Errorf("%q has a percent sign that does not begin %%(name)s", s)
 		}
-		t.parts, rest = append(t.parts, p), left
+		t, rest = append(t, p), left
 	}
-	if len(t.parts) == 0 {
-		return t, fmt.Errorf("nothing stands after the colon")
+	if len(t) == 0 {
+		return nil, errors.New("nothing stands after the colon")
 	}
 	return t, nil
 }
@@ -55,11 +53,11 @@ func parseVerb(s string) (p part, rest string, ok bool) {
 
 // expand puts the target's attributes in; false when the target lacks one.
 func (t template) expand(target Target) (string, bool) {
-	if len(t.parts) == 1 {
-		return t.parts[0].expand(target)
+	if len(t) == 1 {
+		return t[0].expand(target)
 	}
 	var b strings.Builder
-	for _, p := range t.parts {
+	for _, p := range t {
 		s, ok := p.expand(target)
 		if !ok {
 			return "", false
@@ -83,43 +81,27 @@ func (p part) expand(target Target) (string, bool) {
 // text writes a value as the rule language compares it, which is as Python
 // prints it: None, True, 1.0.
 func text(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case fmt.Stringer:
-		return stringer(v)
+	if s, ok := v.(string); ok {
+		return s
 	}
-	return textOf(reflect.ValueOf(v))
-}
-
-func stringer(v fmt.Stringer) string {
-	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
+	r := reflect.ValueOf(v)
+	if v == nil || r.Kind() == reflect.Pointer && r.IsNil() {
 		return "None"
 	}
-	return v.String()
-}
-
-func textOf(v reflect.Value) string {
-	switch v.Kind() {
-	case reflect.Invalid:
-		return "None"
+	if s, ok := v.(fmt.Stringer); ok {
+		return s.String()
+	}
+	switch r.Kind() {
 	case reflect.Pointer:
-		if v.IsNil() {
-			return "None"
-		}
-		return text(v.Elem().Interface())
+		return text(r.Elem().Interface())
 	case reflect.String:
-		return v.String()
+		return r.String()
 	case reflect.Bool:
-		return boolText(v.Bool())
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return strconv.FormatInt(v.Int(), 10)
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return strconv.FormatUint(v.Uint(), 10)
+		return boolText(r.Bool())
 	case reflect.Float32, reflect.Float64:
-		return floatText(v.Float())
+		return floatText(r.Float())
 	}
-	return fmt.Sprint(v.Interface())
+	return fmt.Sprint(v)
 }
 
 func boolText(b bool) string {
