@@ -1,0 +1,291 @@
+package wire
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// Problem is the first thing found wrong with a document. Values of secrets,
+// and of names that are not known, do not stand in it.
+type Problem struct {
+	Path    []string // of the value that is wrong, empty for the document itself
+	Value   string   // as the originals print it, at most 1 KiB
+	Reason  string   // in the originals' words: "'x' is too long"
+	Missing string   // the required name that is not there, else ""
+	Unknown []string // the names that are not known, else nil
+}
+
+// Validator checks documents against one type in one version.
+type Validator struct {
+	once     sync.Once
+	schema   map[string]any
+	compiled *jsonschema.Schema
+	err      error
+}
+
+type schemaKey struct {
+	planKey
+	loose bool
+}
+
+// Validator gives the validator of t's Schema; it is compiled when first used.
+func (c *Codec) Validator(t reflect.Type, at Version, loose bool) *Validator {
+	key := schemaKey{planKey{t, at}, loose}
+	if v, ok := c.validators.Load(key); ok {
+		return v.(*Validator)
+	}
+	v, _ := c.validators.LoadOrStore(key, &Validator{schema: c.Schema(t, at, loose)})
+	return v.(*Validator)
+}
+
+// Check gives what is wrong with doc, nil when nothing is. An error is a
+// mistake in the type's tags.
+func (v *Validator) Check(doc any) (*Problem, error) {
+	v.once.Do(v.compile)
+	if v.err != nil {
+		return nil, v.err
+	}
+	err, ok := v.compiled.Validate(doc).(*jsonschema.ValidationError)
+	if !ok {
+		return nil, nil
+	}
+	leaf := first(err)
+	return v.problem(leaf, doc), nil
+}
+
+func (v *Validator) compile() {
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: "uuid", Validate: validateUUID})
+	if v.err = c.AddResource("wire:body", plain(v.schema)); v.err == nil {
+		v.compiled, v.err = c.Compile("wire:body")
+	}
+}
+
+// plain gives the schema with only the types that the compiler knows: a
+// Schemer may use Go's own.
+func plain(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = plain(e)
+		}
+		return out
+	case []string:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = e
+		}
+		return out
+	}
+	return v
+}
+
+// validateUUID takes 32 hexadecimal digits with or without dashes, as the originals do.
+func validateUUID(v any) error {
+	s, ok := v.(string)
+	digits := strings.ReplaceAll(s, "-", "")
+	if ok && (len(digits) != 32 || strings.Trim(digits, "0123456789abcdefABCDEF") != "") {
+		return fmt.Errorf("not a uuid")
+	}
+	return nil
+}
+
+// first gives the error nearest to the top, always the same one.
+func first(err *jsonschema.ValidationError) *jsonschema.ValidationError {
+	var leaves []*jsonschema.ValidationError
+	var walk func(e *jsonschema.ValidationError)
+	walk = func(e *jsonschema.ValidationError) {
+		if len(e.Causes) == 0 {
+			leaves = append(leaves, e)
+		}
+		for _, cause := range e.Causes {
+			walk(cause)
+		}
+	}
+	walk(err)
+	return slices.MinFunc(leaves, func(a, b *jsonschema.ValidationError) int {
+		return cmp.Or(cmp.Compare(len(a.InstanceLocation), len(b.InstanceLocation)),
+			slices.Compare(a.InstanceLocation, b.InstanceLocation), cmp.Compare(rank(a), rank(b)))
+	})
+}
+
+// rank puts what is missing before what is too much.
+func rank(e *jsonschema.ValidationError) int {
+	switch e.ErrorKind.(type) {
+	case *kind.Required:
+		return 0
+	case *kind.AdditionalProperties:
+		return 2
+	}
+	return 1
+}
+
+func (v *Validator) problem(e *jsonschema.ValidationError, doc any) *Problem {
+	p := &Problem{Path: e.InstanceLocation}
+	value := redact(doc, v.schema)
+	for _, step := range e.InstanceLocation {
+		value = child(value, step)
+	}
+	p.Value = show(value)
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		p.Missing = slices.Min(k.Missing)
+		p.Reason = show(p.Missing) + " is a required property"
+	case *kind.AdditionalProperties:
+		p.Unknown = slices.Sorted(slices.Values(k.Properties))
+		p.Reason = unexpected(p.Unknown)
+	default:
+		p.Reason = reason(k, p.Value)
+	}
+	return p
+}
+
+func unexpected(names []string) string {
+	verb := "were"
+	if len(names) == 1 {
+		verb = "was"
+	}
+	list := show(names[0])
+	for _, n := range names[1:] {
+		list = cut(list + ", " + show(n))
+	}
+	return fmt.Sprintf("Additional properties are not allowed (%s %s unexpected)", list, verb)
+}
+
+// reason words what is wrong with a value as Python's jsonschema does, whose
+// words the originals' callers know.
+func reason(k jsonschema.ErrorKind, value string) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		return value + " is not of type '" + strings.Join(k.Want, "', '") + "'"
+	case *kind.Enum:
+		return value + " is not one of " + show(k.Want)
+	case *kind.Format:
+		return value + " is not a '" + k.Want + "'"
+	case *kind.Pattern:
+		return value + " does not match '" + k.Want + "'"
+	case *kind.Minimum:
+		return value + " is less than the minimum of " + k.Want.RatString()
+	case *kind.Maximum:
+		return value + " is greater than the maximum of " + k.Want.RatString()
+	case *kind.MinLength, *kind.MinItems:
+		return value + " is too short"
+	case *kind.MaxLength, *kind.MaxItems:
+		return value + " is too long"
+	case *kind.MinProperties:
+		return value + " does not have enough properties"
+	case *kind.MaxProperties:
+		return value + " has too many properties"
+	case *kind.UniqueItems:
+		return value + " has non-unique elements"
+	case *kind.FalseSchema:
+		return value + " is not allowed"
+	}
+	return value + " is not valid under any of the given schemas"
+}
+
+// redact gives doc without the values of secrets and of unknown names.
+func redact(doc any, schema map[string]any) any {
+	if schema["writeOnly"] == true {
+		return hidden{}
+	}
+	switch d := doc.(type) {
+	case map[string]any:
+		properties, _ := schema["properties"].(map[string]any)
+		rest, _ := schema["additionalProperties"].(map[string]any)
+		out := make(map[string]any, len(d))
+		for k, val := range d {
+			out[k] = hidden{}
+			if s, ok := properties[k].(map[string]any); ok {
+				out[k] = redact(val, s)
+			} else if rest != nil {
+				out[k] = redact(val, rest)
+			}
+		}
+		return out
+	case []any:
+		items, _ := schema["items"].(map[string]any)
+		out := make([]any, len(d))
+		for i := range d {
+			out[i] = redact(d[i], items)
+		}
+		return out
+	}
+	return doc
+}
+
+// hidden stands for a value that is not shown.
+type hidden struct{}
+
+func child(v any, step string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return v[step]
+	case []any:
+		if i, err := strconv.Atoi(step); err == nil && i < len(v) {
+			return v[i]
+		}
+	}
+	return hidden{}
+}
+
+// maxPrinted bounds a value in a message.
+const maxPrinted = 1024
+
+// show prints a value as Python would.
+func show(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case hidden:
+		return "***"
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case string:
+		return cut("'" + v + "'")
+	case []any:
+		return showEach("[", "]", len(v), func(i int) string { return show(v[i]) })
+	case map[string]any:
+		keys := make([]string, 0, len(v))
+		for k := range v {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		return showEach("{", "}", len(keys), func(i int) string { return show(keys[i]) + ": " + show(v[keys[i]]) })
+	}
+	return cut(fmt.Sprint(v))
+}
+
+func showEach(open, end string, n int, each func(i int) string) string {
+	var b strings.Builder
+	b.WriteString(open)
+	for i := 0; i < n && b.Len() <= maxPrinted; i++ {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(each(i))
+	}
+	b.WriteString(end)
+	return cut(b.String())
+}
+
+func cut(s string) string {
+	if len(s) <= maxPrinted {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxPrinted], "") + "…"
+}
