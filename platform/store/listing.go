@@ -1,10 +1,6 @@
 package store
 
-import (
-	"context"
-
-	"github.com/uptrace/bun"
-)
+import "github.com/uptrace/bun"
 
 // Listing says what may be filtered and sorted in the lists of one resource.
 // It is declared once and does not change.
@@ -43,8 +39,8 @@ type Query struct {
 	Filters []Filter // all of them hold
 	Sorts   []Sort
 	Limit   int      // 0, or more than the Listing allows, is the Listing's limit
-	Marker  string   // key of the row just before the page; "" at the start
-	Reverse bool     // the page that ends just before the marker, or the last one
+	Marker  string   // key of the row just before the page; "" for the first page, or the last one when Reverse
+	Reverse bool     // the page that ends just before the marker
 	Fields  []string // of the answer; carried for the API, not used here
 }
 
@@ -82,15 +78,3 @@ type Sort struct {
 
 // Scope narrows a query to the rows that a caller may see.
 type Scope = func(*bun.SelectQuery) *bun.SelectQuery
-
-// Find gives one page, and whether there are more rows beyond it. Unknown
-// fields, bad values and a marker that scope does not show are errs.Invalid.
-// It makes one query, with a marker two.
-func (l *Listing[T]) Find(ctx context.Context, db bun.IDB, q Query, scope Scope) (rows []T, more bool, err error) {
-	return nil, false, nil
-}
-
-// Count gives how many rows the filters let through, whatever the page.
-func (l *Listing[T]) Count(ctx context.Context, db bun.IDB, q Query, scope Scope) (int, error) {
-	return 0, nil
-}
