@@ -194,6 +194,26 @@ func From(ctx context.Context) Grant {
 	return g
 }
 
+type requestKey struct{}
+
+// WithRequestID gives a context in which id names the request being served;
+// the grant that ctx carries says so too.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	if g := From(ctx); !g.IsZero() {
+		c := *g.c
+		c.RequestID = id
+		ctx = With(ctx, Grant{&c})
+	}
+	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// RequestID gives the id of the request that ctx serves, also when nobody was
+// authenticated; "" outside of requests.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
 // AsService gives a context in which the service of that name speaks for
 // whoever ctx speaks for: subject and project stay, the service role is added.
 func AsService(ctx context.Context, name string) context.Context {

@@ -110,3 +110,14 @@ func subset(t *rapid.T, child, parent auth.Claims) {
 		t.Fatal("gained scope")
 	}
 }
+
+func TestRequestIDIsKnownWithAndWithoutAGrant(t *testing.T) {
+	ctx := auth.WithRequestID(context.Background(), "req-1")
+	require.Equal(t, "req-1", auth.RequestID(ctx))
+	require.True(t, auth.From(ctx).IsZero(), "a request id makes nobody somebody")
+	ctx = auth.WithRequestID(auth.With(ctx, member()), "req-2")
+	require.Equal(t, "req-2", auth.RequestID(ctx))
+	require.Equal(t, "req-2", auth.From(ctx).RequestID())
+	require.Empty(t, member().RequestID())
+	require.Empty(t, auth.RequestID(context.Background()))
+}
