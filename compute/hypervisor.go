@@ -25,9 +25,9 @@ import (
 //   - Calls for one guest run one after the other, calls for different guests
 //     at the same time. Describe, Guests and Console wait for neither.
 //   - A guest that is not there is an errs.NotFound error, except for Remove,
-//     where it is none. One whose state does not allow the call (Reset, Pause,
-//     Resume and Suspend of a stopped one, Wake of one without saved memory) is
-//     errs.Conflict.
+//     where it is none. One whose state does not allow the call (Reset of one
+//     that does not run, Pause, Resume and Suspend of a stopped one, Wake of one
+//     without saved memory) is errs.Conflict.
 //   - A host that cannot be asked is errs.Unavailable: the caller tries again.
 //     What a repeat cannot mend (a format or size that cannot be, bytes that
 //     are not the image's) is errs.Invalid or errs.NotSupported.
@@ -44,15 +44,15 @@ type Hypervisor interface {
 	// Create prepares disks, config drive and definition. The guest is not
 	// started. Disks that are there already are kept as they are.
 	Create(ctx context.Context, op string, spec GuestSpec) error
-	// Start defines the guest anew from spec over the disks that Create made,
-	// and starts it. A running one is left alone, a paused one goes on, a
+	// Start defines the guest anew from spec, config drive included, over the
+	// disks that Create made, and starts it. A running one is left alone, a paused one goes on, a
 	// suspended one loses its saved memory and boots.
 	Start(ctx context.Context, op string, spec GuestSpec) error
 	// Stop ends the guest: it is asked to by its power button and given grace
 	// to obey, then cut off. grace 0 cuts it off at once. A stopped or
 	// suspended one is left alone.
 	Stop(ctx context.Context, op, id string, grace time.Duration) error
-	// Reset presses the reset button of a running or paused guest.
+	// Reset presses the reset button of a running guest.
 	Reset(ctx context.Context, op, id string) error
 	// Pause and Resume halt the processors and let them go on. A paused guest
 	// may be paused again, a running one resumed.

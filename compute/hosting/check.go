@@ -63,6 +63,14 @@ func checkImage(spec compute.GuestSpec, formats []string) error {
 	return nil
 }
 
+// RootBytes gives the size of a guest's root disk; 0 means that it has none.
+func RootBytes(spec compute.GuestSpec) int64 {
+	if spec.RootGiB == 0 && spec.Image.ID != "" && spec.Image.Format != "iso" {
+		return spec.Image.VirtualSize
+	}
+	return int64(spec.RootGiB) * GiB
+}
+
 // CheckNIC refuses an interface that no host can make.
 func CheckNIC(nic compute.NIC) error {
 	if !IsID(nic.PortID) {
