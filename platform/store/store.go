@@ -101,9 +101,9 @@ type Store struct {
 	queue   chan *op      // to the writer goroutine
 	stopped chan struct{} // closed when it has ended
 
-	mu       sync.Mutex
-	closed   bool
-	inflight sync.WaitGroup // calls of Write
+	mu     sync.Mutex
+	calls  int // of Write, under way
+	closed bool
 }
 
 // Open applies the migrations that e does not have yet and gives its Store,
@@ -152,19 +152,26 @@ func (s *Store) QueryRow(ctx context.Context, query string, args ...any) *sql.Ro
 // Close refuses new transactions, waits for those that were accepted, and
 // closes the engine.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	first := !s.closed
-	s.closed = true
-	s.mu.Unlock()
-	if first {
-		s.inflight.Wait()
-		close(s.queue)
-	}
-	<-s.stopped
-	if !first {
+	if !s.shut() {
+		<-s.stopped
 		return nil
 	}
+	<-s.stopped
 	return s.engine.Close()
+}
+
+// shut refuses calls from now on, and tells whether it was the first to.
+func (s *Store) shut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.closed = true
+	if s.calls == 0 {
+		close(s.queue)
+	}
+	return true
 }
 
 // enter counts a call of Write in, unless the store is closed.
@@ -172,9 +179,18 @@ func (s *Store) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
-		s.inflight.Add(1)
+		s.calls++
 	}
 	return !s.closed
+}
+
+// leave counts it out; the last one after Close lets the writer end.
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.calls--; s.closed && s.calls == 0 {
+		close(s.queue)
+	}
 }
 
 // IsNone reports whether err says that a row is not there.

@@ -53,7 +53,7 @@ func (s *Store) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 	if !s.enter() {
 		return ErrClosed
 	}
-	defer s.inflight.Done()
+	defer s.leave()
 	o := &op{ctx: ctx, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)}
 	select {
 	case s.queue <- o:
