@@ -1,0 +1,53 @@
+// Package guest gives tests the test guest: a small Linux that boots in
+// seconds under emulation, takes its addresses by DHCP, reads its metadata,
+// and says what it does on its serial console ("GUEST-READY hostname=…").
+package guest
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/platform/command"
+	"github.com/cumulite/cumulite/test/need"
+)
+
+// Paths says where the test guest's files are.
+type Paths struct {
+	Image       string // qcow2, a whole disk
+	VirtualSize int64  // of the disk, in bytes
+	Kernel      string
+	Initrd      string
+}
+
+// cache is shared by all tests and users of this machine that may write there.
+const cache = "/var/tmp/cumulite-guest"
+
+// Image gives the test guest. It is built once for each machine and version of
+// its script; the first time it downloads a Debian kernel.
+func Image(t testing.TB) Paths {
+	t.Helper()
+	for _, program := range []string{"qemu-img", "busybox", "syslinux", "mcopy", "mkfs.vfat", "sfdisk", "cpio", "depmod", "flock"} {
+		need.Program(t, program)
+	}
+	_, here, _, _ := runtime.Caller(0)
+	out, err := command.Run(t.Context(), command.Command{
+		Path:   need.Program(t, "bash"),
+		Args:   []string{filepath.Join(filepath.Dir(here), "build.sh"), cache},
+		Env:    []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+		Limits: command.Limits{Time: 5 * time.Minute},
+	})
+	require.NoError(t, err, "build the test guest")
+	dir := strings.TrimSpace(string(out))
+	_, err = os.Stat(dir)
+	require.NoError(t, err)
+	return Paths{
+		Image: filepath.Join(dir, "guest.qcow2"), VirtualSize: 40 << 20,
+		Kernel: filepath.Join(dir, "vmlinuz"), Initrd: filepath.Join(dir, "initrd.img"),
+	}
+}
