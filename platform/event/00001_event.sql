@@ -11,8 +11,16 @@ CREATE TABLE event_events (
 	payload TEXT NOT NULL,
 	at TIMESTAMP NOT NULL
 );
-CREATE INDEX event_events_at ON event_events (at);
+
+-- The number of the last event: one row, whose lock makes the order of the
+-- numbers that of the commits. Numbers are never used again after pruning.
+CREATE TABLE event_last (
+	seq BIGINT NOT NULL
+);
+INSERT INTO event_last (seq) VALUES (0);
+
 CREATE TABLE event_cursors (
 	name TEXT NOT NULL PRIMARY KEY,
-	seq BIGINT NOT NULL
+	seq BIGINT NOT NULL,
+	seen_at TIMESTAMP NOT NULL
 );
