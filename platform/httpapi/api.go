@@ -16,9 +16,8 @@
 package httpapi
 
 import (
-	"errors"
+	"cmp"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,16 +55,19 @@ type Route struct {
 	Until   Version       // both ends included, zero is open
 
 	Query    any  // zero struct (json and api tags) of the query parameters taken; nil leaves them to Handle
-	Request  any  // zero wire struct of the whole body; nil takes any JSON or none
+	Request  any  // zero wire struct of the whole body; nil leaves a body unread
 	Response any  // zero wire struct of the answer, for OpenAPI
 	Status   int  // of success, default 200
 	Loose    bool // unknown fields of the body are ignored
 
 	Raw          bool     // bytes in or out: the body is left to Handle, without limits of size and time
+	ReadOnly     bool     // changes nothing although its method may: open to read-only grants
 	MaxBody      int64    // bytes, default Limits.Body
 	ContentTypes []string // of the body, default application/json
 
 	Handle func(r *Request) (any, error) // gives what Encode writes, a Stream, or nil for an empty body
+
+	unversioned bool // takes no microversion: version documents
 }
 
 // Microversions says which an API speaks and in which headers.
@@ -83,6 +85,10 @@ type Limits struct {
 	Timeout time.Duration // of a request, default one minute
 }
 
+func (l Limits) withDefaults() Limits {
+	return Limits{cmp.Or(l.Body, 114688), cmp.Or(l.Depth, 64), cmp.Or(l.Keys, 20000), cmp.Or(l.Timeout, time.Minute)}
+}
+
 // Config says what an API is. Service, Verifier and Fault are required.
 type Config struct {
 	Service string // "compute", in logs and metrics
@@ -97,37 +103,11 @@ type Config struct {
 	Fault           fault.Format
 	Versions        *Microversions // nil: the API has none
 	Document        *Document      // the version documents at Prefix and Prefix+Root; nil serves none
+	SelectFields    bool           // answers to GET are cut to the query's fields=, as in network
 	RequestIDHeader string         // a second header with the request id, "X-Compute-Request-Id"
 	Limits          Limits
 
 	Logger  *slog.Logger          // nil discards
 	Metrics prometheus.Registerer // nil counts nothing
 	Clock   clock.Clock           // nil is the machine's
-}
-
-// API serves one service's rows.
-type API struct {
-	cfg    Config
-	routes []Route
-}
-
-// New builds the handler of routes. A row that lacks its Action or Handle, or
-// that stands in another's way, is an error.
-func New(cfg Config, routes []Route) (*API, error) {
-	return &API{cfg, routes}, nil
-}
-
-// Routes gives the rows.
-func (a *API) Routes() []Route { return a.routes }
-
-// ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
-
-// OpenAPI gives the OpenAPI 3.1 document of the rows, as JSON.
-func (a *API) OpenAPI() []byte { return []byte("{}") }
-
-// Body gives the handler of a row with a body: fn gets it decoded. The row's
-// Request must be a T.
-func Body[T any](fn func(r *Request, in *T) (any, error)) func(*Request) (any, error) {
-	return func(r *Request) (any, error) { return nil, errors.New("httpapi: no body") }
 }

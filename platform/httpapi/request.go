@@ -2,9 +2,15 @@ package httpapi
 
 import (
 	"context"
-	"io"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/httpapi/wire"
 )
 
 // Request is a request on its way to a handler: authenticated, bounded,
@@ -12,10 +18,13 @@ import (
 type Request struct {
 	*http.Request
 	Version Version  // the microversion asked for, zero without microversions
-	Fields  []string // the query's fields=, that an answer is cut to
+	Fields  []string // of the query's fields=, that the answer is cut to
 
 	api    *API
+	row    *Route
 	w      http.ResponseWriter
+	doc    any // the body, parsed and validated
+	params url.Values
 	status int
 }
 
@@ -25,11 +34,20 @@ func (r *Request) Ctx() context.Context { return r.Context() }
 // Header gives the headers of the response. Those of the request are r.Request.Header.
 func (r *Request) Header() http.Header { return r.w.Header() }
 
+// Writer gives the bare response, for rows that answer in a way of their own.
+// Such a handler returns nil.
+func (r *Request) Writer() http.ResponseWriter { return r.w }
+
 // Status sets the status of success.
 func (r *Request) Status(code int) { r.status = code }
 
 // Params gives the parameters of the query.
-func (r *Request) Params() url.Values { return r.URL.Query() }
+func (r *Request) Params() url.Values {
+	if r.params == nil {
+		r.params = r.URL.Query()
+	}
+	return r.params
+}
 
 // URLFor gives the public URL of a path below the versioned root: "/servers/42".
 func (r *Request) URLFor(path string) string {
@@ -37,14 +55,108 @@ func (r *Request) URLFor(path string) string {
 	return c.PublicURL + c.Prefix + c.Root + path
 }
 
-// NextLink gives the URL of the page after marker: this request's URL, public,
-// with its other parameters as they were.
-func (r *Request) NextLink(marker string) string { return r.URLFor("") + "?marker=" + marker }
+// NextLink gives the public URL of the page after marker, with the other
+// parameters as they were. The path is as the caller wrote it.
+func (r *Request) NextLink(marker string) string { return r.pageLink(marker, false) }
 
-// Stream is an answer of bytes. Ranges (206, 416) are served by opening it at
-// an offset.
-type Stream struct {
-	Open        func(ctx context.Context, offset int64) (io.ReadCloser, error)
-	Size        int64  // bytes
-	ContentType string // default application/octet-stream
+// PreviousLink gives the public URL of the page that ends just before marker.
+func (r *Request) PreviousLink(marker string) string { return r.pageLink(marker, true) }
+
+func (r *Request) pageLink(marker string, reverse bool) string {
+	q := r.URL.Query()
+	q.Del("page_reverse")
+	q.Set("marker", marker)
+	if reverse {
+		q.Set("page_reverse", "True")
+	}
+	return r.api.cfg.PublicURL + r.URL.EscapedPath() + "?" + q.Encode()
+}
+
+// Body gives the handler of a row with a body: fn gets it decoded. The row's
+// Request must be a T.
+func Body[T any](fn func(r *Request, in *T) (any, error)) func(*Request) (any, error) {
+	return func(r *Request) (any, error) {
+		if want := reflect.TypeFor[T](); reflect.TypeOf(r.row.Request) != want {
+			return nil, fmt.Errorf("httpapi: the row %s declares %T and handles %s", r.row, r.row.Request, want)
+		}
+		in := new(T)
+		if err := r.api.codec.Decode(r.doc, r.Version, in); err != nil {
+			return nil, errs.Invalidf("%s", r.api.cfg.Fault.Malformed).Because(err)
+		}
+		return fn(r, in)
+	}
+}
+
+// Query decodes the parameters that the row's Query, a T, declares.
+func Query[T any](r *Request) (*T, error) {
+	in := new(T)
+	err := r.api.codec.Decode(r.queryDocument(reflect.TypeFor[T]()), r.Version, in)
+	if err != nil {
+		return nil, errs.Invalidf("The query is not valid.").Because(err)
+	}
+	return in, nil
+}
+
+// validate checks body and query against what the row declares.
+func (r *Request) validate() error {
+	if r.row.Request != nil && !r.row.Raw {
+		p, err := r.check(r.row.Request, r.doc)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			return errs.Invalidf("%s", r.api.cfg.Fault.Invalid(*p))
+		}
+	}
+	if r.row.Query == nil {
+		return nil
+	}
+	p, err := r.check(r.row.Query, r.queryDocument(reflect.TypeOf(r.row.Query)))
+	if err != nil || p == nil {
+		return err
+	}
+	if len(p.Path) == 0 {
+		return errs.Invalidf("%s", p.Reason)
+	}
+	return errs.Invalidf("Invalid input for query parameters %s. Value: %s. %s", p.Path[0], p.Value, p.Reason)
+}
+
+// queryDocument writes the parameters as the JSON that struct t would take:
+// lists where it has lists, numbers and booleans where the text is one.
+func (r *Request) queryDocument(t reflect.Type) map[string]any {
+	properties, _ := r.api.codec.Schema(t, wire.Shape{At: r.Version})["properties"].(map[string]any)
+	doc := map[string]any{}
+	for name, values := range r.Params() {
+		s, _ := properties[name].(map[string]any)
+		items, isList := s["items"].(map[string]any)
+		if !isList {
+			doc[name] = scalar(s["type"], values[len(values)-1])
+			continue
+		}
+		list := make([]any, len(values))
+		for i, v := range values {
+			list[i] = scalar(items["type"], v)
+		}
+		doc[name] = list
+	}
+	return doc
+}
+
+// scalar reads a parameter as the type that its schema names, as text when it is none.
+func scalar(typ any, text string) any {
+	switch typ {
+	case "integer", "number":
+		doc, _ := wire.Parse([]byte(text), 0, 0)
+		if n, ok := doc.(json.Number); ok {
+			return n
+		}
+	case "boolean":
+		switch strings.ToLower(text) {
+		case "true", "1", "yes", "on", "t", "y":
+			return true
+		case "false", "0", "no", "off", "f", "n":
+			return false
+		}
+	}
+	return text
 }

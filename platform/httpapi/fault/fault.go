@@ -1,8 +1,17 @@
 // Package fault dresses errors for callers: the status that each errs.Kind
 // has, and the body that each original service puts around the message.
+//
+//	f := fault.Nova()
+//	status := f.Status(errs.KindOf(err))
+//	contentType, body := f.Dress(fault.Fault{Status: status, Message: errs.Message(err)})
 package fault
 
-import "github.com/cumulite/cumulite/platform/errs"
+import (
+	"net/http"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/httpapi/schema"
+)
 
 // Fault is an error as a caller may see it.
 type Fault struct {
@@ -11,11 +20,51 @@ type Fault struct {
 	Code       string // the service's own name of it, where its API has one
 	Message    string
 	RequestID  string
-	RetryAfter int // seconds, 0 for none
+	RetryAfter int    // seconds, 0 for none
+	Accept     string // the media types the caller asked for
 }
 
 // Format is how one service shows faults.
 type Format struct {
-	Statuses map[errs.Kind]int                           // where the service differs from Status
+	Statuses map[errs.Kind]int                             // where it differs from the table
 	Dress    func(Fault) (contentType string, body []byte) // the body around the message
+	Invalid  func(schema.Problem) string                   // words for what a schema refuses
+	Internal string                                        // says that the fault is ours; the request id follows
+
+	Malformed string // says that a body is no JSON
+	MediaType string // says that a body's media type is not taken
+}
+
+// statuses is the one table from kinds to statuses.
+var statuses = [...]int{
+	errs.Internal:        http.StatusInternalServerError,
+	errs.Invalid:         http.StatusBadRequest,
+	errs.Unauthenticated: http.StatusUnauthorized,
+	errs.Forbidden:       http.StatusForbidden,
+	errs.NotFound:        http.StatusNotFound,
+	errs.MethodMissing:   http.StatusMethodNotAllowed,
+	errs.NotAcceptable:   http.StatusNotAcceptable,
+	errs.Conflict:        http.StatusConflict,
+	errs.Gone:            http.StatusGone,
+	errs.Precondition:    http.StatusPreconditionFailed,
+	errs.TooLarge:        http.StatusRequestEntityTooLarge,
+	errs.Unsupported:     http.StatusUnsupportedMediaType,
+	errs.BadRange:        http.StatusRequestedRangeNotSatisfiable,
+	errs.Quota:           http.StatusForbidden,
+	errs.Exhausted:       http.StatusConflict,
+	errs.RateLimited:     http.StatusTooManyRequests,
+	errs.NotSupported:    http.StatusNotImplemented,
+	errs.Unavailable:     http.StatusServiceUnavailable,
+	errs.Timeout:         http.StatusGatewayTimeout,
+}
+
+// Status gives the status of a kind, 500 for one that is not known.
+func (f Format) Status(k errs.Kind) int {
+	if s, ok := f.Statuses[k]; ok {
+		return s
+	}
+	if int(k) < len(statuses) {
+		return statuses[k]
+	}
+	return http.StatusInternalServerError
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Decode fills the struct (or slice, map …) that dst points to from doc, a
-// decoded JSON document that a Validator has checked. It takes exactly what
+// decoded JSON document that was checked against its Schema. It takes exactly what
 // was validated: names must match in case, a repeated name counts once, fields
 // outside their versions and unknown ones are left alone, the latter unless
 // the struct has a map tagged api:"inline".

@@ -12,12 +12,11 @@ import (
 	"github.com/cumulite/cumulite/platform/secret"
 )
 
-// Codec encodes, decodes and validates. It remembers what it worked out for
+// Codec encodes, decodes and gives schemas. It remembers what it worked out for
 // each pair of type and version, and may be used by many goroutines.
 type Codec struct {
-	encoders   sync.Map // planKey → *lazyEncoder
-	plans      sync.Map // planKey → []field
-	validators sync.Map // schemaKey → *Validator
+	encoders sync.Map // planKey → *lazyEncoder
+	plans    sync.Map // planKey → []field
 }
 
 type planKey struct {
@@ -32,6 +31,8 @@ type field struct {
 	typ       reflect.Type
 	omitEmpty bool
 	omitZero  bool
+	since     Version
+	until     Version
 	api       options
 }
 
@@ -70,8 +71,9 @@ func collect(t reflect.Type, at Version, index []int) []field {
 		sf := t.Field(i)
 		name, flags, _ := strings.Cut(sf.Tag.Get("json"), ",")
 		at1 := append(slices.Clone(index), i)
+		since, until := tagVersion(sf, "since"), tagVersion(sf, "until")
 		switch {
-		case !at.In(tagVersion(sf, "since"), tagVersion(sf, "until")) && !at.IsZero():
+		case !at.In(since, until) && !at.IsZero():
 		case sf.Anonymous && name == "" && sf.Type.Kind() == reflect.Struct:
 			fields = append(fields, collect(sf.Type, at, at1)...)
 		case !sf.IsExported(), name == "-" && flags == "" && !parseOptions(sf).inline:
@@ -80,7 +82,7 @@ func collect(t reflect.Type, at Version, index []int) []field {
 				name = sf.Name
 			}
 			flags := strings.Split(flags, ",")
-			fields = append(fields, field{index: at1, name: name, typ: sf.Type, api: parseOptions(sf),
+			fields = append(fields, field{index: at1, name: name, typ: sf.Type, since: since, until: until, api: parseOptions(sf),
 				omitEmpty: slices.Contains(flags, "omitempty"), omitZero: slices.Contains(flags, "omitzero")})
 		}
 	}

@@ -12,13 +12,17 @@ type Schemer interface{ JSONSchema() map[string]any }
 // maxDepth ends the schema of a type that contains itself: what lies deeper is not checked.
 const maxDepth = 12
 
-// Schema gives the JSON schema (draft 2020-12) of what t takes in a version.
-// Unknown fields are refused unless loose.
-func (c *Codec) Schema(t reflect.Type, at Version, loose bool) map[string]any {
-	return c.schema(t, at, loose, 0)
+// Shape says which schema of a type is meant.
+type Shape struct {
+	At     Version // the zero Version: of all versions, with their ranges as x-openstack
+	Loose  bool    // unknown fields are taken
+	Answer bool    // of a response: read-only fields are in it
 }
 
-func (c *Codec) schema(t reflect.Type, at Version, loose bool, depth int) map[string]any {
+// Schema gives the JSON schema (draft 2020-12) of t.
+func (c *Codec) Schema(t reflect.Type, sh Shape) map[string]any { return c.schema(t, sh, 0) }
+
+func (c *Codec) schema(t reflect.Type, sh Shape, depth int) map[string]any {
 	switch {
 	case depth > maxDepth:
 		return map[string]any{}
@@ -29,18 +33,18 @@ func (c *Codec) schema(t reflect.Type, at Version, loose bool, depth int) map[st
 	case t == typeSecret:
 		return map[string]any{"type": "string", "writeOnly": true}
 	case t.Implements(typeOptional):
-		return c.schema(reflect.Zero(t).Interface().(optional).elem(), at, loose, depth)
+		return c.schema(reflect.Zero(t).Interface().(optional).elem(), sh, depth)
 	case t.Kind() == reflect.Pointer:
-		return c.schema(t.Elem(), at, loose, depth)
+		return c.schema(t.Elem(), sh, depth)
 	case t.Kind() != reflect.Interface && t.Implements(typeMarshaler):
 		return map[string]any{}
 	case t.Implements(typeText):
 		return map[string]any{"type": "string"}
 	}
-	return c.kindSchema(t, at, loose, depth)
+	return c.kindSchema(t, sh, depth)
 }
 
-func (c *Codec) kindSchema(t reflect.Type, at Version, loose bool, depth int) map[string]any {
+func (c *Codec) kindSchema(t reflect.Type, sh Shape, depth int) map[string]any {
 	switch t.Kind() {
 	case reflect.String:
 		return map[string]any{"type": "string"}
@@ -52,35 +56,55 @@ func (c *Codec) kindSchema(t reflect.Type, at Version, loose bool, depth int) ma
 		return map[string]any{"type": "integer", "minimum": json.Number(strconv.FormatInt(-1<<(t.Bits()-1), 10)),
 			"maximum": json.Number(strconv.FormatInt(1<<(t.Bits()-1)-1, 10))}
 	case reflect.Slice, reflect.Array:
-		return map[string]any{"type": "array", "items": c.schema(t.Elem(), at, loose, depth+1)}
+		return map[string]any{"type": "array", "items": c.schema(t.Elem(), sh, depth+1)}
 	case reflect.Map:
-		return map[string]any{"type": "object", "additionalProperties": c.schema(t.Elem(), at, loose, depth+1)}
+		return map[string]any{"type": "object", "additionalProperties": c.schema(t.Elem(), sh, depth+1)}
 	case reflect.Struct:
-		return c.structSchema(t, at, loose, depth)
+		return c.structSchema(t, sh, depth)
 	}
 	return map[string]any{}
 }
 
-func (c *Codec) structSchema(t reflect.Type, at Version, loose bool, depth int) map[string]any {
+func (c *Codec) structSchema(t reflect.Type, sh Shape, depth int) map[string]any {
 	properties := map[string]any{}
-	s := map[string]any{"type": "object", "properties": properties, "additionalProperties": loose}
+	s := map[string]any{"type": "object", "properties": properties, "additionalProperties": sh.Loose || sh.Answer}
 	var required []any
-	for _, f := range c.fields(t, at) {
+	for _, f := range c.fields(t, sh.At) {
 		switch {
 		case f.api.inline:
-			s["additionalProperties"] = c.schema(f.typ.Elem(), at, loose, depth+1)
+			s["additionalProperties"] = c.schema(f.typ.Elem(), sh, depth+1)
 			continue
-		case f.api.readonly:
+		case f.api.readonly && !sh.Answer:
 			continue
 		case f.api.required:
 			required = append(required, f.name)
 		}
-		properties[f.name] = f.api.restrict(c.schema(f.typ, at, loose, depth+1))
+		property := f.api.restrict(c.schema(f.typ, sh, depth+1))
+		if r := Range(f.since, f.until); sh.At.IsZero() && r != nil {
+			property["x-openstack"] = r
+		}
+		properties[f.name] = property
 	}
 	if required != nil {
 		s["required"] = required
 	}
 	return s
+}
+
+// Range writes a range of microversions as the originals' OpenAPI documents
+// do; nil when both ends are open.
+func Range(since, until Version) map[string]any {
+	r := map[string]any{}
+	if !since.IsZero() {
+		r["min-ver"] = since.String()
+	}
+	if !until.IsZero() {
+		r["max-ver"] = until.String()
+	}
+	if len(r) == 0 {
+		return nil
+	}
+	return r
 }
 
 // restrict adds to a schema what an api tag says.

@@ -5,8 +5,8 @@
 //	api:"required,min=1,max=255,enum=a|b,format=uuid,pattern=^x$,nullable,readonly,inline"
 //
 // Encode writes a value as a microversion shows it, Schema says what a
-// microversion takes, a Validator checks a document against it, and Decode
-// fills a struct from a document that was checked.
+// microversion takes, and Decode fills a struct from a document that was
+// checked against it.
 package wire
 
 import (

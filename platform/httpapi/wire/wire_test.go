@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/cumulite/cumulite/platform/httpapi/schema"
 	"github.com/cumulite/cumulite/platform/httpapi/wire"
 	"github.com/cumulite/cumulite/platform/secret"
 )
@@ -119,12 +120,12 @@ func TestEncodeAgreesWithEncodingJSON(t *testing.T) {
 	})
 }
 
-func check(t *testing.T, in any, at, doc string, loose bool) *wire.Problem {
+func check(t *testing.T, in any, at, doc string, loose bool) *schema.Problem {
 	t.Helper()
 	var c wire.Codec
 	parsed, err := wire.Parse([]byte(doc), 64, 1000)
 	require.NoError(t, err)
-	p, err := c.Validator(reflect.TypeOf(in), wire.V(at), loose).Check(parsed)
+	p, err := schema.New(c.Schema(reflect.TypeOf(in), wire.Shape{At: wire.V(at), Loose: loose})).Check(parsed)
 	require.NoError(t, err)
 	return p
 }

@@ -1,9 +1,11 @@
-package wire
+// Package schema checks JSON documents against JSON schemas (draft 2020-12)
+// and says what is wrong in the words that callers of OpenStack know, without
+// repeating a secret to them.
+package schema
 
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +25,8 @@ type Problem struct {
 	Unknown []string // the names that are not known, else nil
 }
 
-// Validator checks documents against one type in one version.
+// Validator checks documents against one schema. It is compiled when first
+// used, and may be used by many goroutines.
 type Validator struct {
 	once     sync.Once
 	schema   map[string]any
@@ -31,23 +34,11 @@ type Validator struct {
 	err      error
 }
 
-type schemaKey struct {
-	planKey
-	loose bool
-}
-
-// Validator gives the validator of t's Schema; it is compiled when first used.
-func (c *Codec) Validator(t reflect.Type, at Version, loose bool) *Validator {
-	key := schemaKey{planKey{t, at}, loose}
-	if v, ok := c.validators.Load(key); ok {
-		return v.(*Validator)
-	}
-	v, _ := c.validators.LoadOrStore(key, &Validator{schema: c.Schema(t, at, loose)})
-	return v.(*Validator)
-}
+// New makes the validator of a schema. What it marks as writeOnly is secret.
+func New(schema map[string]any) *Validator { return &Validator{schema: schema} }
 
 // Check gives what is wrong with doc, nil when nothing is. An error is a
-// mistake in the type's tags.
+// mistake in the schema.
 func (v *Validator) Check(doc any) (*Problem, error) {
 	v.once.Do(v.compile)
 	if v.err != nil {
@@ -66,8 +57,8 @@ func (v *Validator) compile() {
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	c.RegisterFormat(&jsonschema.Format{Name: "uuid", Validate: validateUUID})
-	if v.err = c.AddResource("wire:body", plain(v.schema)); v.err == nil {
-		v.compiled, v.err = c.Compile("wire:body")
+	if v.err = c.AddResource("schema:body", plain(v.schema)); v.err == nil {
+		v.compiled, v.err = c.Compile("schema:body")
 	}
 }
 

@@ -1,0 +1,131 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/cumulite/cumulite/platform/httpapi/wire"
+)
+
+var wildcard = regexp.MustCompile(`\{([^}.]+)(\.\.\.)?\}`)
+
+// OpenAPI gives the OpenAPI 3.1 document of the rows, as JSON. Rows that share
+// method and path are alternatives of one operation; x-openstack says which
+// microversions have what, and which policy action a row asks for.
+func (a *API) OpenAPI() ([]byte, error) {
+	paths := object{}
+	for i := range a.routes {
+		r := &a.routes[i]
+		name := wildcard.ReplaceAllString(a.cfg.Root+r.Pattern, "{$1}")
+		item, ok := paths[name].(object)
+		if !ok {
+			item = object{"parameters": pathParameters(r.Pattern)}
+			paths[name] = item
+		}
+		method := strings.ToLower(r.Method)
+		op, ok := item[method].(object)
+		if !ok {
+			op = object{"responses": object{"default": object{"description": "A fault."}}, "x-openstack": object{"rows": []any{}}}
+			item[method] = op
+		}
+		a.describe(op, r)
+	}
+	info := object{"title": a.cfg.Title, "version": "1"}
+	if v := a.cfg.Versions; v != nil {
+		info["version"], info["x-openstack"] = v.Max.String(), wire.Range(v.Min, v.Max)
+	}
+	return json.Marshal(object{"openapi": "3.1.0", "info": info, "paths": paths,
+		"servers": []object{{"url": a.cfg.PublicURL + a.cfg.Prefix}}, "components": object{"securitySchemes": object{
+			"token": object{"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}}})
+}
+
+func pathParameters(pattern string) []object {
+	list := []object{}
+	for _, m := range wildcard.FindAllStringSubmatch(pattern, -1) {
+		list = append(list, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
+	}
+	return list
+}
+
+// describe adds a row to its operation.
+func (a *API) describe(op object, r *Route) {
+	row := object{"policy": r.Action}
+	if rng := wire.Range(r.Since, r.Until); rng != nil {
+		row["microversions"] = rng
+	}
+	if r.BodyKey != "" {
+		row["action"] = r.BodyKey
+	}
+	x := op["x-openstack"].(object)
+	x["rows"] = append(x["rows"].([]any), row)
+	if r.Action != Public {
+		op["security"] = []object{{"token": []any{}}}
+	}
+	if r.Query != nil {
+		op["parameters"] = a.queryParameters(r.Query)
+	}
+	if r.Request != nil {
+		media := "application/json"
+		if r.ContentTypes != nil {
+			media = r.ContentTypes[0]
+		}
+		addSchema(op, "requestBody", media, a.rowSchema(r, r.Request, wire.Shape{Loose: r.Loose}))
+	}
+	status := strconv.Itoa(max(r.Status, http.StatusOK))
+	responses := op["responses"].(object)
+	if responses[status] == nil {
+		responses[status] = object{"description": http.StatusText(max(r.Status, http.StatusOK))}
+	}
+	if r.Response != nil {
+		addSchema(responses, status, "application/json", a.rowSchema(r, r.Response, wire.Shape{Answer: true}))
+	}
+}
+
+func (a *API) rowSchema(r *Route, of any, sh wire.Shape) object {
+	s := a.codec.Schema(reflect.TypeOf(of), sh)
+	x := wire.Range(r.Since, r.Until)
+	if r.BodyKey != "" {
+		if x == nil {
+			x = object{}
+		}
+		x["action-name"] = r.BodyKey
+	}
+	if x != nil {
+		s["x-openstack"] = x
+	}
+	return s
+}
+
+// addSchema puts a schema at in[name].content[media], as an alternative to those there.
+func addSchema(in object, name, media string, s object) {
+	body, ok := in[name].(object)
+	if !ok {
+		body = object{}
+		in[name] = body
+	}
+	content, ok := body["content"].(object)
+	if !ok {
+		content = object{}
+		body["content"] = content
+	}
+	there, ok := content[media].(object)
+	if !ok {
+		content[media] = object{"schema": object{"anyOf": []any{s}}}
+		return
+	}
+	alternatives := there["schema"].(object)
+	alternatives["anyOf"] = append(alternatives["anyOf"].([]any), s)
+}
+
+func (a *API) queryParameters(of any) []object {
+	list := []object{}
+	properties, _ := a.codec.Schema(reflect.TypeOf(of), wire.Shape{})["properties"].(object)
+	for name, s := range properties {
+		list = append(list, object{"name": name, "in": "query", "schema": s})
+	}
+	return list
+}
