@@ -10,6 +10,6 @@ CREATE TABLE quota_limits (
 	project_id TEXT NOT NULL,
 	service TEXT NOT NULL,
 	resource TEXT NOT NULL,
-	max BIGINT NOT NULL,
+	most BIGINT NOT NULL,
 	PRIMARY KEY (project_id, service, resource)
 );

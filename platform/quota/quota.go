@@ -1,35 +1,50 @@
 // Package quota counts what projects use, in the transaction that creates or
-// deletes what is counted.
+// deletes what is counted, so that count and truth cannot part, and two
+// requests cannot both take the last of a limit. Nothing else changes counts.
+//
+//	quotas := quota.New("compute", map[quota.Resource]int{"instances": 10, "cores": 20})
+//	err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+//		if err := quotas.Use(ctx, tx, projectID, map[quota.Resource]int{"instances": 1, "cores": 4}); err != nil {
+//			return err
+//		}
+//		return store.Insert(ctx, tx, &server)
+//	})
 package quota
 
 import (
 	"context"
 	"embed"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
 // Resource is something that is limited: "instances", "cores", "network".
 type Resource string
 
+// Unlimited is the limit that nothing reaches.
+const Unlimited = -1
+
 // Exceeded says which limit stood in the way.
 type Exceeded struct {
 	Resource               Resource
-	Requested, Used, Limit int
+	Requested, Used, Limit int // what was asked for, what was used before, what may be
 }
 
-// Error implements error.
+// Error gives the figures.
 func (e *Exceeded) Error() string {
-	return fmt.Sprintf("%s: requested %d, used %d, limit %d", e.Resource, e.Requested, e.Used, e.Limit)
+	return fmt.Sprintf("%s: requested %d, used %d of %d", e.Resource, e.Requested, e.Used, e.Limit)
 }
 
-// Usage is what a project may have and has.
+// Usage is what a project may have (Unlimited without a limit), and has.
 type Usage struct{ Limit, Used int }
 
-// Book keeps the counts and limits of one service.
+// Book keeps the counts and limits of one service. It holds no state of its own.
 type Book struct {
 	service  string
 	defaults map[Resource]int
@@ -41,36 +56,142 @@ var files embed.FS
 // Migrations gives the tables of counts and limits.
 func Migrations() store.Migrations { return store.Migrations{Name: "quota", Files: files} }
 
-// New gives the book of a service with its default limits; -1 is unlimited.
-func New(service string, defaults map[Resource]int) *Book { return &Book{service, defaults} }
+// New gives the book of a service, whose limits are defaults for projects that
+// have none of their own. Only the resources in defaults are counted.
+func New(service string, defaults map[Resource]int) *Book {
+	return &Book{service, maps.Clone(defaults)}
+}
 
-// Use changes the counts.
+// Use changes the counts of a project by deltas: all of them, or none. When a
+// limit would be passed the error is of kind errs.Quota and wraps an
+// *Exceeded. Going down never fails and stops at zero. On an engine with
+// several writers it locks the project's counts: call it late.
 func (b *Book) Use(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
+	if err := b.known(deltas); err != nil {
+		return err
+	}
+	if err := b.raise(ctx, tx, projectID, deltas); err != nil {
+		return err
+	}
+	for _, r := range slices.Sorted(maps.Keys(deltas)) {
+		if deltas[r] >= 0 {
+			continue
+		}
+		if _, err := b.add(ctx, tx, projectID, r, deltas[r]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// Usage gives limits and counts of a project.
+// raise adds what goes up, in the order of names, so that two transactions
+// lock the rows in one order. It takes back what it added when a limit is met.
+func (b *Book) raise(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
+	rising := slices.DeleteFunc(slices.Sorted(maps.Keys(deltas)), func(r Resource) bool { return deltas[r] <= 0 })
+	if len(rising) == 0 {
+		return nil
+	}
+	limits, err := b.Limits(ctx, tx, projectID)
+	if err != nil {
+		return err
+	}
+	for i, r := range rising {
+		used, err := b.add(ctx, tx, projectID, r, deltas[r])
+		if err != nil {
+			return err
+		}
+		if limits[r] == Unlimited || used <= limits[r] {
+			continue
+		}
+		for _, back := range rising[:i+1] {
+			if _, err := b.add(ctx, tx, projectID, back, -deltas[back]); err != nil {
+				return err
+			}
+		}
+		return exceeded(&Exceeded{Resource: r, Requested: deltas[r], Used: used - deltas[r], Limit: limits[r]})
+	}
+	return nil
+}
+
+func exceeded(e *Exceeded) error {
+	return errs.New(errs.Quota, "Quota exceeded for %s: Requested %d, but already used %d of %d %s",
+		e.Resource, e.Requested, e.Used, e.Limit, e.Resource).Because(e)
+}
+
+// add changes one count and gives what it is then.
+func (b *Book) add(ctx context.Context, tx *store.Tx, projectID string, r Resource, delta int) (used int, err error) {
+	err = tx.QueryRow(ctx, `INSERT INTO quota_usage (project_id, service, resource, used) VALUES (?, ?, ?, ?)
+		ON CONFLICT (project_id, service, resource) DO UPDATE
+		SET used = CASE WHEN quota_usage.used + ? < 0 THEN 0 ELSE quota_usage.used + ? END
+		RETURNING used`, projectID, b.service, string(r), max(delta, 0), delta, delta).Scan(&used)
+	return used, errs.Wrap(err, "count %s of project %s", r, projectID)
+}
+
+// Usage gives the limit and the count of every resource of a project.
 func (b *Book) Usage(ctx context.Context, db bun.IDB, projectID string) (map[Resource]Usage, error) {
-	return nil, nil
+	limits, err := b.Limits(ctx, db, projectID)
+	if err != nil {
+		return nil, err
+	}
+	used, err := b.numbers(ctx, db, "SELECT resource, used FROM quota_usage WHERE project_id = ? AND service = ?", projectID)
+	if err != nil {
+		return nil, err
+	}
+	usage := make(map[Resource]Usage, len(limits))
+	for r, limit := range limits {
+		usage[r] = Usage{Limit: limit, Used: used[r]}
+	}
+	return usage, nil
 }
 
-// SetLimits sets limits of a project.
-func (b *Book) SetLimits(ctx context.Context, tx *store.Tx, projectID string, limits map[Resource]int) error {
+// Recount sets the named counts of a project to what was found to be there, and
+// gives those that were wrong, as they were. It is for repairs.
+func (b *Book) Recount(ctx context.Context, tx *store.Tx, projectID string, counted map[Resource]int) (changed map[Resource]Usage, err error) {
+	if err := b.known(counted); err != nil {
+		return nil, err
+	}
+	before, err := b.Usage(ctx, tx, projectID)
+	if err != nil {
+		return nil, err
+	}
+	changed = map[Resource]Usage{}
+	for _, r := range slices.Sorted(maps.Keys(counted)) {
+		if before[r].Used == counted[r] {
+			continue
+		}
+		changed[r] = before[r]
+		if _, err := b.add(ctx, tx, projectID, r, counted[r]-before[r].Used); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
+}
+
+// known refuses resources that this book does not count: a fault of ours.
+func (b *Book) known(amounts map[Resource]int) error {
+	for r := range amounts {
+		if _, ok := b.defaults[r]; !ok {
+			return fmt.Errorf("%s does not count %q", b.service, r)
+		}
+	}
 	return nil
 }
 
-// ClearLimits makes the defaults hold again for a project.
-func (b *Book) ClearLimits(ctx context.Context, tx *store.Tx, projectID string) error { return nil }
-
-// Limits gives the limits of a project.
-func (b *Book) Limits(ctx context.Context, db bun.IDB, projectID string) (map[Resource]int, error) {
-	return nil, nil
-}
-
-// Defaults gives the limits of projects that have none of their own.
-func (b *Book) Defaults() map[Resource]int { return b.defaults }
-
-// Recount sets the counts to what was counted and gives those that were wrong.
-func (b *Book) Recount(ctx context.Context, tx *store.Tx, projectID string, counted map[Resource]int) (changed map[Resource]Usage, err error) {
-	return nil, nil
+// numbers reads a number for each resource that has one.
+func (b *Book) numbers(ctx context.Context, db bun.IDB, query, projectID string) (map[Resource]int, error) {
+	rows, err := db.QueryContext(ctx, query, projectID, b.service)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	numbers := map[Resource]int{}
+	for rows.Next() {
+		var r Resource
+		var n int
+		if err := rows.Scan(&r, &n); err != nil {
+			return nil, err
+		}
+		numbers[r] = n
+	}
+	return numbers, rows.Err()
 }
