@@ -70,6 +70,19 @@ type Route struct {
 	unversioned bool // takes no microversion: version documents
 }
 
+// Key names the row in tests and errors: "POST /servers/{id}/action os-start",
+// with " @2.74" behind when its microversions begin there.
+func (r Route) Key() string {
+	key := r.Method + " " + r.Pattern
+	if r.BodyKey != "" {
+		key += " " + r.BodyKey
+	}
+	if !r.Since.IsZero() {
+		key += " @" + r.Since.String()
+	}
+	return key
+}
+
 // Microversions says which an API speaks and in which headers.
 type Microversions struct {
 	Min, Max     Version

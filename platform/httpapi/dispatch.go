@@ -71,19 +71,18 @@ func New(cfg Config, routes []Route) (*API, error) {
 // Routes gives the rows, without the version documents.
 func (a *API) Routes() []Route { return slices.Clone(a.routes) }
 
-func (r *Route) String() string {
-	return strings.TrimSpace(r.Method + " " + r.Pattern + " " + r.BodyKey)
-}
+// Config gives the API's configuration with its defaults filled in.
+func (a *API) Config() Config { return a.cfg }
 
 // add puts a row into the mux.
 func (a *API) add(r *Route, root string) error {
 	switch {
 	case r.Action == "":
-		return fmt.Errorf("httpapi: %s has no policy action", r)
+		return fmt.Errorf("httpapi: %s has no policy action", r.Key())
 	case r.Handle == nil:
-		return fmt.Errorf("httpapi: %s has no handler", r)
+		return fmt.Errorf("httpapi: %s has no handler", r.Key())
 	case r.BodyKey != "" && r.Raw:
-		return fmt.Errorf("httpapi: %s cannot choose by a body that it does not read", r)
+		return fmt.Errorf("httpapi: %s cannot choose by a body that it does not read", r.Key())
 	}
 	pattern := root + r.Pattern
 	e := a.entries[pattern]
@@ -108,9 +107,9 @@ func (r *Route) beside(o *Route) error {
 	overlap := r.Since.In(Version{}, o.Until) && (r.Until.IsZero() || r.Until.In(o.Since, Version{}))
 	switch {
 	case r.BodyKey == o.BodyKey && overlap:
-		return fmt.Errorf("httpapi: %s stands twice in the same microversions", r)
+		return fmt.Errorf("httpapi: %s stands twice in the same microversions", r.Key())
 	case (r.Action == Public) != (o.Action == Public), r.Raw != o.Raw:
-		return fmt.Errorf("httpapi: the rows of %s differ in what is known before the body is read", r)
+		return fmt.Errorf("httpapi: the rows of %s differ in what is known before the body is read", r.Key())
 	}
 	return nil
 }

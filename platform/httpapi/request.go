@@ -77,7 +77,7 @@ func (r *Request) pageLink(marker string, reverse bool) string {
 func Body[T any](fn func(r *Request, in *T) (any, error)) func(*Request) (any, error) {
 	return func(r *Request) (any, error) {
 		if want := reflect.TypeFor[T](); reflect.TypeOf(r.row.Request) != want {
-			return nil, fmt.Errorf("httpapi: the row %s declares %T and handles %s", r.row, r.row.Request, want)
+			return nil, fmt.Errorf("httpapi: the row %s declares %T and handles %s", r.row.Key(), r.row.Request, want)
 		}
 		in := new(T)
 		if err := r.api.codec.Decode(r.doc, r.Version, in); err != nil {

@@ -42,7 +42,7 @@ func (x *exchange) respond(r *Request, out any) error {
 		body, err = selectFields(body, r.Fields)
 	}
 	if err != nil {
-		return errs.Wrap(err, "encode the answer of %s", r.row)
+		return errs.Wrap(err, "encode the answer of %s", r.row.Key())
 	}
 	if x.Header().Get("Content-Type") == "" {
 		x.Header().Set("Content-Type", "application/json")
