@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -16,10 +17,37 @@ import (
 // a bun model with one primary key.
 func Get[T any](ctx context.Context, db bun.IDB, id string) (*T, error) {
 	row := new(T)
-	if err := db.NewSelect().Model(row).Where("?TablePKs = ?", id).Scan(ctx); err != nil {
+	models, raw := unwrap(db)
+	if models == nil {
+		return row, db.NewSelect().Model(row).Where("?TablePKs = ?", id).Scan(ctx)
+	}
+	// bun writes the statement, with a parameter for the id: the engine then
+	// keeps it prepared, which halves its time.
+	text, err := db.NewSelect().Model(row).Where("?TablePKs = ?", bun.Safe("?")).AppendQuery(models.QueryGen(), nil)
+	if err != nil {
 		return nil, err
 	}
-	return row, nil
+	rows, err := raw.QueryContext(ctx, db.Dialect().(Dialect).Bind(string(text)), id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, cmp.Or(rows.Err(), sql.ErrNoRows)
+	}
+	return row, models.ScanRow(ctx, rows, row)
+}
+
+// unwrap gives what scans models, and what takes bound arguments; nil for an
+// IDB that is neither a Tx nor the readers.
+func unwrap(db bun.IDB) (models *bun.DB, raw bun.IConn) {
+	switch db := db.(type) {
+	case *Tx:
+		return db.models, db.raw
+	case *bun.DB:
+		return db, db.DB
+	}
+	return nil, nil
 }
 
 // Insert adds a row; IsDuplicate tells that a unique value of it is taken.

@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
@@ -21,6 +23,28 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	got, err := store.Get[book](context.Background(), db.Read(), "b1")
 	require.NoError(t, err)
 	require.Equal(t, want, *got)
+}
+
+func TestGetReadsThroughEveryDoor(t *testing.T) {
+	db := storetest.Open(t, shelf())
+	insert(t, db, book{ID: "b1", Title: "t", BoughtAt: noon})
+	ctx := context.Background()
+	snapshot, err := db.Read().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, snapshot.Rollback()) }()
+	get := func(ctx context.Context, from bun.IDB) {
+		got, err := store.Get[book](ctx, from, "b1")
+		require.NoError(t, err)
+		require.Equal(t, book{ID: "b1", Title: "t", BoughtAt: noon}, *got)
+		_, err = store.Get[book](ctx, from, "b2")
+		require.True(t, store.IsNone(err))
+	}
+	get(ctx, db.Read())
+	get(ctx, snapshot)
+	require.NoError(t, db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		get(ctx, tx)
+		return nil
+	}))
 }
 
 func TestMissingRowsAreNone(t *testing.T) {

@@ -11,9 +11,10 @@ import (
 // function that was given it has returned.
 type Tx struct {
 	bun.IDB
-	raw   *sql.Tx
-	bind  func(query string) string
-	after []func()
+	raw    *sql.Tx
+	models *bun.DB // scans rows into models
+	bind   func(query string) string
+	after  []func()
 }
 
 // AfterCommit has fn called once the transaction is on disk, before Write

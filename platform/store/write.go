@@ -174,7 +174,7 @@ func (s *Store) share(tx bun.Tx, o *op) error {
 	if _, err := tx.Tx.Exec("SAVEPOINT share"); err != nil {
 		return err
 	}
-	o.lend(&Tx{IDB: tx, raw: tx.Tx, bind: s.engine.Dialect().Bind})
+	o.lend(&Tx{IDB: tx, raw: tx.Tx, models: s.writer, bind: s.engine.Dialect().Bind})
 	if errors.Is(o.err, ErrRetry) {
 		return o.err
 	}

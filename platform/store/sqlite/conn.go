@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite"
@@ -183,6 +184,10 @@ func (r *rows) Close() error {
 	return marked(err)
 }
 
+// unwritable are the codes of a disk that is full or fails, and of another
+// process that has held the file for longer than busy_timeout.
+var unwritable = []int{lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_BUSY, lib.SQLITE_LOCKED}
+
 // marked says in the store's words what SQLite's code means.
 func marked(err error) error {
 	var e *sqlite.Error
@@ -192,9 +197,7 @@ func marked(err error) error {
 	switch code := e.Code(); {
 	case code == lib.SQLITE_CONSTRAINT_UNIQUE, code == lib.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fmt.Errorf("%w: %w", store.ErrDuplicate, err)
-	case code&0xff == lib.SQLITE_BUSY, code&0xff == lib.SQLITE_LOCKED:
-		return fmt.Errorf("%w: %w", store.ErrRetry, err)
-	case code&0xff == lib.SQLITE_FULL, code&0xff == lib.SQLITE_IOERR:
+	case slices.Contains(unwritable, code&0xff):
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
 	return err
