@@ -161,7 +161,7 @@ func (b *Bus) after(ctx context.Context, seq int64, limit int) ([]Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var events []Event
 	for rows.Next() {
 		var ev Event

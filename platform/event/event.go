@@ -50,7 +50,7 @@ type Handler func(ctx context.Context, ev Event) error
 
 // Options are a Bus's settings; nil means the defaults.
 type Options struct {
-	Logger *slog.Logger // default: slog.Default
+	Logger *slog.Logger // nil discards
 	// Retention is how long events are kept after they were delivered, and
 	// how long a subscriber may stay away without missing any. Default: 7 days.
 	Retention time.Duration
@@ -82,7 +82,7 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Bus {
 		b.opts = *opts
 	}
 	if b.opts.Logger == nil {
-		b.opts.Logger = slog.Default()
+		b.opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	if b.opts.Retention <= 0 {
 		b.opts.Retention = 7 * 24 * time.Hour

@@ -183,7 +183,7 @@ func (b *Book) numbers(ctx context.Context, db bun.IDB, query, projectID string)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	numbers := map[Resource]int{}
 	for rows.Next() {
 		var r Resource

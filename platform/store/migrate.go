@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -44,7 +45,7 @@ func migrate(ctx context.Context, e Engine, m Migrations) error {
 func newestVersion(files fs.FS) (int64, error) {
 	names, err := fs.Glob(files, "*.sql")
 	if err != nil || len(names) == 0 {
-		return 0, fmt.Errorf("no migrations found (%v)", err)
+		return 0, errors.Join(errors.New("no migrations found"), err)
 	}
 	var newest int64
 	for _, name := range names {

@@ -31,7 +31,7 @@ func Get[T any](ctx context.Context, db bun.IDB, id string) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	if !rows.Next() {
 		return nil, cmp.Or(rows.Err(), sql.ErrNoRows)
 	}

@@ -81,7 +81,7 @@ type Migrations struct {
 
 // Options are a Store's settings; nil means the defaults.
 type Options struct {
-	// Logger is told of panics in transactions. Default: slog.Default.
+	// Logger is told of panics in transactions; nil discards.
 	Logger *slog.Logger
 	// Fault is a seam for tests, called at "begin", "commit" and "committed"
 	// of each group of transactions. Its error takes the place of the
@@ -114,7 +114,7 @@ func Open(ctx context.Context, e Engine, opts *Options, m ...Migrations) (*Store
 		o = *opts
 	}
 	if o.Logger == nil {
-		o.Logger = slog.Default()
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Fault == nil {
 		o.Fault = func(string) error { return nil }

@@ -171,7 +171,8 @@ func (s *Store) commit(group []*op) error {
 // share runs o in a savepoint. An error means that the whole transaction is
 // lost; one of o alone is kept in o.
 func (s *Store) share(tx bun.Tx, o *op) error {
-	if _, err := tx.Tx.Exec("SAVEPOINT share"); err != nil {
+	ctx := context.Background() // no caller's end may stop what others share
+	if _, err := tx.Tx.ExecContext(ctx, "SAVEPOINT share"); err != nil {
 		return err
 	}
 	o.lend(&Tx{IDB: tx, raw: tx.Tx, models: s.writer, bind: s.engine.Dialect().Bind})
@@ -179,11 +180,11 @@ func (s *Store) share(tx bun.Tx, o *op) error {
 		return o.err
 	}
 	if o.err != nil {
-		if _, err := tx.Tx.Exec("ROLLBACK TO SAVEPOINT share"); err != nil {
+		if _, err := tx.Tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT share"); err != nil {
 			return broken(o.err, err)
 		}
 	}
-	if _, err := tx.Tx.Exec("RELEASE SAVEPOINT share"); err != nil {
+	if _, err := tx.Tx.ExecContext(ctx, "RELEASE SAVEPOINT share"); err != nil {
 		return broken(o.err, err)
 	}
 	return nil
