@@ -117,7 +117,7 @@ func (b *Bus) Emit(ctx context.Context, tx *store.Tx, service, typ, resource str
 	g := auth.From(ctx)
 	_, err = tx.Exec(ctx, `INSERT INTO event_events
 		(seq, id, type, service, resource, project_id, user_id, request_id, payload, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		seq, uuid.NewString(), typ, service, resource, g.ProjectID(), g.UserID(), g.RequestID(), string(body), b.clk.Now())
+		seq, uuid.NewString(), typ, service, resource, g.ProjectID(), g.UserID(), auth.RequestID(ctx), string(body), b.clk.Now())
 	if err != nil {
 		return errs.Wrap(err, "emit %s", typ)
 	}

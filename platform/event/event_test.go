@@ -98,7 +98,8 @@ func TestEventCarriesWhoAndWhat(t *testing.T) {
 		var got event.Event
 		b.Subscribe("x", []string{"*"}, func(_ context.Context, ev event.Event) error { got = ev; return nil })
 		d.run(b)
-		ctx := auth.With(context.Background(), auth.Authenticated(auth.Claims{User: auth.Ref{ID: "u"}, Project: auth.Ref{ID: "p"}, RequestID: "req-1"}))
+		ctx := auth.With(context.Background(), auth.Authenticated(auth.Claims{User: auth.Ref{ID: "u"}, Project: auth.Ref{ID: "p"}}))
+		ctx = auth.WithRequestID(ctx, "req-1")
 		require.NoError(d, d.db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 			return b.Emit(ctx, tx, "compute", "server.created", "s1", map[string]any{"name": "it's"})
 		}))

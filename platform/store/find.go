@@ -144,7 +144,8 @@ func (l *Listing[T]) beyondMarker(ctx context.Context, db bun.IDB, order []term,
 	case err != nil:
 		return "", err
 	}
-	return bun.Safe(beyond(schema.NewQueryGen(db.Dialect()), order, reflect.ValueOf(row).Elem())), nil
+	gen, value := schema.NewQueryGen(db.Dialect()), reflect.ValueOf(row).Elem()
+	return bun.Safe(order[0].bound(gen, value) + beyond(gen, order, value)), nil
 }
 
 // term is a column to sort by. NULL counts as less than any value, on every engine.
@@ -176,6 +177,19 @@ func beyond(gen schema.QueryGen, order []term, row reflect.Value) string {
 		return after
 	}
 	return fmt.Sprintf("(%s OR (%s AND %s))", after, equal, beyond(gen, order[1:], row))
+}
+
+// bound writes, where it follows from beyond, a range of the first term, by
+// which the engine finds the page in an index instead of reading up to it.
+func (t term) bound(gen schema.QueryGen, row reflect.Value) string {
+	column, value := t.column(), string(t.field.AppendValue(gen, nil, row))
+	switch {
+	case value == "NULL", t.desc && !t.field.NotNull:
+		return ""
+	case t.desc:
+		return column + " <= " + value + " AND "
+	}
+	return column + " >= " + value + " AND "
 }
 
 func (t term) after(column, value string) string {

@@ -176,6 +176,15 @@ func TestPagesAreBounded(t *testing.T) {
 	require.Equal(t, []string{"4", "3", "2", "1"}, find(t, db, store.Query{}), "the default sort")
 }
 
+func TestAListingMayHaveAnotherKey(t *testing.T) {
+	db := library(t)
+	byTitle := &store.Listing[book]{Key: "title", MaxLimit: 2}
+	rows, more, err := byTitle.Find(context.Background(), db.Read(), store.Query{Marker: "50 cents"}, nil)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Equal(t, []string{"1", "3"}, ids(rows))
+}
+
 // Paging through a random list in a random order, in either direction, gives
 // each row exactly once, in the order that sorting it in memory gives.
 func TestPagingGivesTheWholeListOnce(t *testing.T) {
@@ -277,6 +286,28 @@ func comparePointers(a, b *float64) int {
 		return 1
 	}
 	return cmp.Compare(*a, *b)
+}
+
+// BenchmarkDeepPage is a page near the end of a long list.
+func BenchmarkDeepPage(b *testing.B) {
+	db := storetest.Open(b, shelf())
+	for range 20 {
+		var rows []book
+		for range 1000 {
+			n := len(rows)
+			rows = append(rows, book{ID: fmt.Sprint(rand.Uint64()), Pages: n})
+		}
+		insert(b, db, rows...)
+	}
+	require.NoError(b, db.Write(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, "CREATE INDEX shelf_books_pages ON shelf_books (pages, id)")
+		return err
+	}))
+	q := store.Query{Sorts: []store.Sort{{Field: "pages", Desc: true}}, Limit: 20}
+	q.Marker = find(b, db, store.Query{Sorts: []store.Sort{{Field: "pages"}}, Limit: 100})[99]
+	for b.Loop() {
+		find(b, db, q)
+	}
 }
 
 func BenchmarkFind1000(b *testing.B) {

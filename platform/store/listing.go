@@ -14,6 +14,7 @@ type Listing[T any] struct {
 // Column is a field of a Listing.
 type Column struct {
 	// Name of the model's column. A field without one cannot be sorted by.
+	// Deep pages by a falling column are quick when bun's tag says "notnull".
 	Name string
 	// Kind says how the values of filters are read.
 	Kind Kind

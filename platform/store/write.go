@@ -103,7 +103,7 @@ func (s *Store) call(o *op, tx *Tx, fn func(ctx context.Context, tx *Tx) error) 
 func outcome(err error) error {
 	var known *errs.Error
 	if !errors.As(err, &known) && (errors.Is(err, ErrFull) || errors.Is(err, ErrRetry)) {
-		return errs.New(errs.Unavailable, "The database cannot be written at the moment.").Because(err)
+		return unavailable(err)
 	}
 	return err
 }
@@ -181,19 +181,19 @@ func (s *Store) share(tx bun.Tx, o *op) error {
 	}
 	if o.err != nil {
 		if _, err := tx.Tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT share"); err != nil {
-			return broken(o.err, err)
+			return unavailable(errors.Join(o.err, err))
 		}
 	}
 	if _, err := tx.Tx.ExecContext(ctx, "RELEASE SAVEPOINT share"); err != nil {
-		return broken(o.err, err)
+		return unavailable(errors.Join(o.err, err))
 	}
 	return nil
 }
 
-// broken is the error of a transaction that the engine gave up, as it may when
-// the disk is full. It hides what one caller's function said from the others.
-func broken(errors_ ...error) error {
-	return errs.New(errs.Unavailable, "The database cannot be written at the moment.").Because(errors.Join(errors_...))
+// unavailable is also the error of everyone in a transaction that the engine
+// gave up, as it may when the disk is full: it hides what one function said.
+func unavailable(cause error) error {
+	return errs.New(errs.Unavailable, "The database cannot be written at the moment.").Because(cause)
 }
 
 // lend lets o's caller run its function, unless it gave up waiting.

@@ -42,7 +42,7 @@ type book struct {
 	ID       string            `bun:"id,pk"`
 	Title    string            `bun:"title"`
 	Author   string            `bun:"author,nullzero"`
-	Pages    int               `bun:"pages"`
+	Pages    int               `bun:"pages,notnull"`
 	Rating   *float64          `bun:"rating"`
 	Lent     bool              `bun:"lent"`
 	Tags     []string          `bun:"tags"`
@@ -262,6 +262,31 @@ func TestFaultsAtEachPoint(t *testing.T) {
 	}
 	failAt = ""
 	insert(t, db, book{ID: "fine", BoughtAt: noon})
+}
+
+func TestATransactionThatTheEngineGaveUpFailsForAll(t *testing.T) {
+	db := storetest.Open(t, shelf())
+	secret := errors.New("of one caller")
+	results := together(t, db,
+		func(ctx context.Context, tx *store.Tx) error {
+			return store.Insert(ctx, tx, &book{ID: "1", BoughtAt: noon})
+		},
+		func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.ExecContext(ctx, "ROLLBACK") // as SQLite itself may
+			return errors.Join(err, errs.New(errs.Conflict, "for one caller").Because(secret))
+		},
+		func(ctx context.Context, tx *store.Tx) error {
+			return store.Insert(ctx, tx, &book{ID: "2", BoughtAt: noon})
+		},
+	)
+	there := find(t, db, store.Query{})
+	require.True(t, errs.Is(results[1], errs.Unavailable))
+	for i, id := range map[int]string{0: "1", 2: "2"} {
+		require.Equal(t, results[i] == nil, slices.Contains(there, id), "it is there just when it was acknowledged")
+		require.NotContains(t, errs.Message(results[i]), "caller")
+	}
+	insert(t, db, book{ID: "3", BoughtAt: noon})
+	require.Contains(t, find(t, db, store.Query{}), "3")
 }
 
 func TestALostRaceRunsTheGroupAgain(t *testing.T) {
