@@ -75,6 +75,7 @@ func pool(drv *sqlite.Driver, dsn string, reads bool, size int) *sql.DB {
 	return db
 }
 
+// LIKE minds case on both sides, as it does on the other engine.
 var readerPragmas = []string{"busy_timeout(5000)", "query_only(1)", "case_sensitive_like(1)"}
 
 func writerPragmas(opts *Options) []string {
