@@ -95,7 +95,7 @@ func IsID(id string) bool {
 }
 
 // Missing is the error for a guest that is not on the host.
-func Missing(id string) error { return errs.Missing("guest", id) }
+func Missing(id string) *errs.Error { return errs.Missing("guest", id) }
 
 // WrongState is the error for a call that the guest's state does not allow.
 func WrongState(id, call string, is compute.PowerState) error {
