@@ -24,19 +24,34 @@ import (
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
+	"github.com/cumulite/cumulite/platform/httpapi/listquery"
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
+	"github.com/cumulite/cumulite/platform/httpapi/stream"
 	"github.com/cumulite/cumulite/platform/httpapi/wire"
 	"github.com/cumulite/cumulite/platform/policy"
 )
 
-// Version is a microversion; the zero Version is none.
-type Version = wire.Version
+// What rows, handlers and configurations speak of, by shorter names.
+type (
+	Version         = microversion.Version // the zero Version is none
+	Microversions   = microversion.Set     // what an API speaks, in which headers
+	Optional[T any] = wire.Optional[T]     // a field that may be left out, null or a value
+	Stream          = stream.Stream        // an answer of bytes
+	Style           = listquery.Style      // of list parameters
+)
+
+// The styles of list parameters.
+const (
+	Nova     = listquery.Nova
+	Neutron  = listquery.Neutron
+	Keystone = listquery.Keystone
+	Glance   = listquery.Glance
+)
 
 // V reads a microversion that stands in code, "2.79"; what is none panics.
-func V(s string) Version { return wire.V(s) }
-
-// Optional is a field of a request that may be left out, null or a value.
-type Optional[T any] = wire.Optional[T]
+func V(s string) Version { return microversion.V(s) }
 
 // The two actions of rows that policy has no rule for.
 const (
@@ -83,13 +98,6 @@ func (r Route) Key() string {
 	return key
 }
 
-// Microversions says which an API speaks and in which headers.
-type Microversions struct {
-	Min, Max     Version
-	Type         string // "compute", in OpenStack-API-Version: compute 2.79
-	LegacyHeader string // "X-OpenStack-Nova-API-Version", "" without one
-}
-
 // Limits bound what one request may cost. Zero fields are the defaults.
 type Limits struct {
 	Body    int64         // bytes, default 114688
@@ -114,10 +122,10 @@ type Config struct {
 
 	Verifier        auth.Verifier
 	Fault           fault.Format
-	Versions        *Microversions // nil: the API has none
-	Document        *Document      // the version documents at Prefix and Prefix+Root; nil serves none
-	SelectFields    bool           // answers to GET are cut to the query's fields=, as in network
-	RequestIDHeader string         // a second header with the request id, "X-Compute-Request-Id"
+	Versions        *Microversions      // nil: the API has none
+	Document        *discovery.Document // the version documents at Prefix and Prefix+Root; nil serves none
+	SelectFields    bool                // answers to GET are cut to the query's fields=, as in network
+	RequestIDHeader string              // a second header with the request id, "X-Compute-Request-Id"
 	Limits          Limits
 
 	Logger  *slog.Logger          // nil discards

@@ -18,6 +18,7 @@ import (
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
 	"github.com/cumulite/cumulite/platform/secret"
 )
@@ -150,7 +151,7 @@ func config() httpapi.Config {
 		Service: "compute", Title: "Compute", Prefix: "/compute", Root: "/v2.1", PublicURL: "https://cloud.example", IdentityURL: "https://cloud.example/identity",
 		Verifier: known, Fault: fault.Nova(), RequestIDHeader: "X-Compute-Request-Id",
 		Versions: &httpapi.Microversions{Min: httpapi.V("2.1"), Max: httpapi.V("2.96"), Type: "compute", LegacyHeader: "X-OpenStack-Nova-API-Version"},
-		Document: &httpapi.Document{Style: httpapi.Nova, ID: "v2.1", Updated: "2013-07-23T11:33:21Z", MediaType: "application/vnd.openstack.compute+json;version=2.1"},
+		Document: discovery.Nova("v2.1", "2013-07-23T11:33:21Z", "application/vnd.openstack.compute+json;version=2.1"),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/httpapi/metrics"
 	"github.com/cumulite/cumulite/platform/httpapi/schema"
 	"github.com/cumulite/cumulite/platform/httpapi/wire"
 )
@@ -25,7 +26,7 @@ type API struct {
 	entries map[string]*entry // by pattern
 	codec   wire.Codec
 	checks  sync.Map // checkKey → *schema.Validator
-	metrics *metrics
+	metrics *metrics.HTTP
 }
 
 // entry is one path with the rows of each method.
@@ -50,7 +51,7 @@ func New(cfg Config, routes []Route) (*API, error) {
 	}
 	a := &API{cfg: cfg, routes: slices.Clone(routes), mux: http.NewServeMux(), entries: map[string]*entry{}}
 	var err error
-	if a.metrics, err = newMetrics(cfg.Metrics, cfg.Service); err != nil {
+	if a.metrics, err = metrics.New(cfg.Metrics, cfg.Service); err != nil {
 		return nil, err
 	}
 	for i := range a.routes {
@@ -108,7 +109,7 @@ func (r *Route) beside(o *Route) error {
 	switch {
 	case r.BodyKey == o.BodyKey && overlap:
 		return fmt.Errorf("httpapi: %s stands twice in the same microversions", r.Key())
-	case (r.Action == Public) != (o.Action == Public), r.Raw != o.Raw:
+	case (r.Action == Public) != (o.Action == Public), r.Raw != o.Raw, (r.BodyKey == "") != (o.BodyKey == ""):
 		return fmt.Errorf("httpapi: the rows of %s differ in what is known before the body is read", r.Key())
 	}
 	return nil
@@ -142,18 +143,15 @@ var errNoPath = errs.NotFoundf("The resource could not be found.")
 // trim takes the slashes off the path's end. A path that ServeMux would
 // redirect (//, ..) is none of ours.
 func trim(r *http.Request) (*http.Request, bool) {
-	if !strings.HasPrefix(r.URL.Path, "/") {
-		return nil, false
-	}
 	u := *r.URL
-	u.Path = "/" + strings.Trim(u.Path, "/")
-	u.RawPath = strings.TrimRight(u.RawPath, "/")
-	if escaped := u.EscapedPath(); path.Clean(escaped) != escaped || len(u.Path) < len(strings.TrimRight(r.URL.Path, "/")) {
-		return nil, false
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	if u.Path == "" {
+		u.Path = "/"
 	}
+	escaped := u.EscapedPath()
 	out := *r
 	out.URL = &u
-	return &out, true
+	return &out, escaped[0] == '/' && path.Clean(escaped) == escaped
 }
 
 // ServeHTTP serves a path that exists.
@@ -190,31 +188,20 @@ func (e *entry) allow() string {
 
 // choose picks the row for a body and a microversion.
 func choose(rows []*Route, key string, at Version) (*Route, error) {
-	var named []*Route
+	known := false
 	for _, r := range rows {
-		if r.BodyKey == key {
-			named = append(named, r)
+		if r.BodyKey != key {
+			continue
 		}
-	}
-	if named == nil && key != "" {
-		if named = slices.DeleteFunc(slices.Clone(rows), func(r *Route) bool { return r.BodyKey != "" }); len(named) == 0 {
-			return nil, errs.Invalidf("There is no such action: %s", cut(key))
-		}
-	}
-	for _, r := range named {
 		if at.IsZero() || at.In(r.Since, r.Until) {
 			return r, nil
 		}
+		known = true
+	}
+	if !known && key != "" {
+		return nil, errs.Invalidf("There is no such action: %.255s", key)
 	}
 	return nil, errNoPath
-}
-
-// cut bounds what is repeated to a caller.
-func cut(s string) string {
-	if len(s) > 255 {
-		return strings.ToValidUTF8(s[:255], "")
-	}
-	return s
 }
 
 type checkKey struct {

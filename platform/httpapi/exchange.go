@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cumulite/cumulite/platform/auth"
 )
@@ -78,7 +76,7 @@ func (x *exchange) end(r *http.Request) {
 		p = x.failAfterPanic(r)
 	}
 	took := x.api.cfg.Clock.Now().Sub(x.start)
-	x.api.metrics.count(x.route, r.Method, x.status, took)
+	x.api.metrics.Count(x.route, r.Method, x.status, took)
 	x.log(r, took)
 	if p != nil {
 		panic(p)
@@ -106,52 +104,4 @@ func (x *exchange) log(r *http.Request, took time.Duration) {
 		attrs = append(attrs, slog.String("error", x.err.Error()))
 	}
 	x.api.cfg.Logger.LogAttrs(r.Context(), level, x.api.cfg.Service+" request", attrs...)
-}
-
-// metrics are shared by all APIs of one registry.
-type metrics struct {
-	service  string
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-}
-
-func newMetrics(reg prometheus.Registerer, service string) (*metrics, error) {
-	m := &metrics{
-		service: service,
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cumulite_http_requests_total",
-			Help: "Requests answered, by path template and status."}, []string{"service", "method", "route", "status"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cumulite_http_request_seconds",
-			Help: "Time from the request's headers to the answer's last byte."}, []string{"service", "method", "route"}),
-	}
-	if reg == nil {
-		return m, nil
-	}
-	var err error
-	if m.requests, err = registered(reg, m.requests); err != nil {
-		return nil, err
-	}
-	m.seconds, err = registered(reg, m.seconds)
-	return m, err
-}
-
-// registered gives the collector of that name in reg, c when there was none.
-func registered[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
-	err := reg.Register(c)
-	if there := (prometheus.AlreadyRegisteredError{}); errors.As(err, &there) {
-		if same, ok := there.ExistingCollector.(C); ok {
-			return same, nil
-		}
-	}
-	return c, err
-}
-
-// count has few label values whatever callers send: unknown paths share one, and so do unknown methods.
-func (m *metrics) count(route, method string, status int, took time.Duration) {
-	switch method {
-	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE":
-	default:
-		method = "other"
-	}
-	m.requests.WithLabelValues(m.service, method, route, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(m.service, method, route).Observe(took.Seconds())
 }

@@ -2,15 +2,14 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
-	"strings"
 
 	"github.com/cumulite/cumulite/platform/errs"
-	"github.com/cumulite/cumulite/platform/httpapi/wire"
+	"github.com/cumulite/cumulite/platform/httpapi/listquery"
+	"github.com/cumulite/cumulite/platform/store"
 )
 
 // Request is a request on its way to a handler: authenticated, bounded,
@@ -72,6 +71,13 @@ func (r *Request) pageLink(marker string, reverse bool) string {
 	return r.api.cfg.PublicURL + r.URL.EscapedPath() + "?" + q.Encode()
 }
 
+// List reads the parameters of a list in a style; see listquery.Read.
+func (r *Request) List(style Style, filters ...string) (store.Query, error) {
+	q, err := listquery.Read(style, r.Params(), filters)
+	q.Fields = r.Fields
+	return q, err
+}
+
 // Body gives the handler of a row with a body: fn gets it decoded. The row's
 // Request must be a T.
 func Body[T any](fn func(r *Request, in *T) (any, error)) func(*Request) (any, error) {
@@ -90,7 +96,7 @@ func Body[T any](fn func(r *Request, in *T) (any, error)) func(*Request) (any, e
 // Query decodes the parameters that the row's Query, a T, declares.
 func Query[T any](r *Request) (*T, error) {
 	in := new(T)
-	err := r.api.codec.Decode(r.queryDocument(reflect.TypeFor[T]()), r.Version, in)
+	err := r.api.codec.Decode(r.api.codec.Params(reflect.TypeFor[T](), r.Version, r.Params()), r.Version, in)
 	if err != nil {
 		return nil, errs.Invalidf("The query is not valid.").Because(err)
 	}
@@ -111,7 +117,7 @@ func (r *Request) validate() error {
 	if r.row.Query == nil {
 		return nil
 	}
-	p, err := r.check(r.row.Query, r.queryDocument(reflect.TypeOf(r.row.Query)))
+	p, err := r.check(r.row.Query, r.api.codec.Params(reflect.TypeOf(r.row.Query), r.Version, r.Params()))
 	if err != nil || p == nil {
 		return err
 	}
@@ -119,44 +125,4 @@ func (r *Request) validate() error {
 		return errs.Invalidf("%s", p.Reason)
 	}
 	return errs.Invalidf("Invalid input for query parameters %s. Value: %s. %s", p.Path[0], p.Value, p.Reason)
-}
-
-// queryDocument writes the parameters as the JSON that struct t would take:
-// lists where it has lists, numbers and booleans where the text is one.
-func (r *Request) queryDocument(t reflect.Type) map[string]any {
-	properties, _ := r.api.codec.Schema(t, wire.Shape{At: r.Version})["properties"].(map[string]any)
-	doc := map[string]any{}
-	for name, values := range r.Params() {
-		s, _ := properties[name].(map[string]any)
-		items, isList := s["items"].(map[string]any)
-		if !isList {
-			doc[name] = scalar(s["type"], values[len(values)-1])
-			continue
-		}
-		list := make([]any, len(values))
-		for i, v := range values {
-			list[i] = scalar(items["type"], v)
-		}
-		doc[name] = list
-	}
-	return doc
-}
-
-// scalar reads a parameter as the type that its schema names, as text when it is none.
-func scalar(typ any, text string) any {
-	switch typ {
-	case "integer", "number":
-		doc, _ := wire.Parse([]byte(text), 0, 0)
-		if n, ok := doc.(json.Number); ok {
-			return n
-		}
-	case "boolean":
-		switch strings.ToLower(text) {
-		case "true", "1", "yes", "on", "t", "y":
-			return true
-		case "false", "0", "no", "off", "f", "n":
-			return false
-		}
-	}
-	return text
 }

@@ -32,8 +32,8 @@ func (x *exchange) serve(r *http.Request, rows []*Route) error {
 	}
 	r = r.WithContext(ctx)
 	req := &Request{Request: r, api: x.api, w: x}
-	if !rows[0].unversioned {
-		if req.Version, err = x.negotiate(r.Header); err != nil {
+	if v := x.api.cfg.Versions; v != nil && !rows[0].unversioned {
+		if req.Version, err = v.Negotiate(r.Header, x.Header()); err != nil {
 			return err
 		}
 	}
@@ -58,8 +58,8 @@ func (x *exchange) serve(r *http.Request, rows []*Route) error {
 
 // identityHeaders begin the names of headers by which the originals' services
 // are told who is calling; here they say nothing.
-var identityHeaders = []string{"X-Identity", "X-User", "X-Project", "X-Domain", "X-Role", "X-Tenant", "X-Service",
-	"X-System-Scope", "X-Is-Admin", "X-Trust", "Openstack-System-Scope"}
+var identityHeaders = []string{"X-Identity", "X-User", "X-Project", "X-Domain", "X-Role", "X-Tenant", "X-System-Scope",
+	"X-Is-Admin", "X-Service-Identity", "X-Service-User", "X-Service-Project", "X-Service-Domain", "X-Service-Role", "Openstack-System-Scope"}
 
 // authenticate gives the context that carries the caller's grant. Rows that
 // are Public look at no token.
@@ -101,8 +101,7 @@ func (x *exchange) allowed(r *Request) error {
 
 // readBody reads what is needed of the body and chooses the row.
 func (x *exchange) readBody(r *Request, rows []*Route) (err error) {
-	keyed := slices.ContainsFunc(rows, func(o *Route) bool { return o.BodyKey != "" })
-	key := ""
+	key, keyed := "", rows[0].BodyKey != ""
 	if keyed {
 		if err := x.parse(r, rows[0]); err != nil {
 			return err

@@ -12,17 +12,10 @@ import (
 )
 
 const (
-	typeJSON      = "application/json"
-	unexpected    = "An unexpected error prevented the server from fulfilling your request."
-	assumed       = " The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error."
-	authenticated = "The request you have made requires authentication."
+	typeJSON   = "application/json"
+	unexpected = "An unexpected error prevented the server from fulfilling your request."
+	assumed    = " The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error."
 )
-
-// Unauthenticated is what every service answers to a caller without a valid
-// token: the words of the original's shared middleware.
-func Unauthenticated() Fault {
-	return Fault{Status: http.StatusUnauthorized, Kind: errs.Unauthenticated, Message: authenticated}
-}
 
 // Nova gives compute's format: {"itemNotFound": {"code": 404, "message": …}}.
 func Nova() Format {

@@ -66,21 +66,36 @@ type WalkConfig struct {
 // fails it, and so does an expectation without a row.
 func Walk(t *testing.T, cfg WalkConfig) {
 	t.Helper()
+	for _, problem := range cfg.unmatched() {
+		t.Error(problem)
+	}
+	for _, r := range cfg.API.Routes() {
+		if want, err := expectation(cfg.Expect[r.Key()], r.Action == httpapi.Public); err == nil {
+			t.Run(r.Key(), func(t *testing.T) {
+				for _, problem := range cfg.walkRow(t, r, want) {
+					t.Error(problem)
+				}
+			})
+		}
+	}
+}
+
+// unmatched lists what stands on one side only, and what cannot be read.
+func (cfg WalkConfig) unmatched() (problems []string) {
 	rows := map[string]bool{}
 	for _, r := range cfg.API.Routes() {
 		rows[r.Key()] = true
-		want, err := expectation(cfg.Expect[r.Key()], r.Action == httpapi.Public)
-		if err != nil {
-			t.Errorf("%s: %v", r.Key(), err)
-			continue
+		if _, err := expectation(cfg.Expect[r.Key()], false); err != nil {
+			problems = append(problems, fmt.Sprintf("%s: %v", r.Key(), err))
 		}
-		t.Run(r.Key(), func(t *testing.T) { cfg.walkRow(t, r, want) })
 	}
 	for key := range cfg.Expect {
 		if !rows[key] {
-			t.Errorf("%s: an expectation without a row", key)
+			problems = append(problems, key+": an expectation without a row")
 		}
 	}
+	slices.Sort(problems)
+	return problems
 }
 
 // expectation gives the status for each kind of caller.
@@ -105,17 +120,17 @@ func expectation(s string, public bool) (map[Caller]string, error) {
 	return want, nil
 }
 
-func (cfg WalkConfig) walkRow(t *testing.T, r httpapi.Route, want map[Caller]string) {
+func (cfg WalkConfig) walkRow(t testing.TB, r httpapi.Route, want map[Caller]string) (problems []string) {
 	var call Call
 	for i, c := range append(slices.Clone(strangers), callers...) {
 		if i == 0 || i >= len(strangers) || r.Action == httpapi.Public {
 			call = cfg.Prepare(t, r, c)
 		}
-		got := cfg.send(t, r, c, call)
-		if !matches(want[c], got.Status) {
-			t.Errorf("as %s: %d, not %s: %s", c, got.Status, want[c], got.Body)
+		if got := cfg.send(t, r, c, call); !matches(want[c], got.Status) {
+			problems = append(problems, fmt.Sprintf("as %s: %d, not %s: %s", c, got.Status, want[c], got.Body))
 		}
 	}
+	return problems
 }
 
 func matches(want string, status int) bool {
@@ -123,7 +138,7 @@ func matches(want string, status int) bool {
 	return got == want || strings.HasSuffix(want, "xx") && got[:1] == want[:1]
 }
 
-func (cfg WalkConfig) send(t *testing.T, r httpapi.Route, c Caller, call Call) *Response {
+func (cfg WalkConfig) send(t testing.TB, r httpapi.Route, c Caller, call Call) *Response {
 	api := cfg.API.Config()
 	client := Client{T: t, Handler: cfg.API, Header: call.Header.Clone()}
 	if c != None {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 )
 
 // Decode fills the struct (or slice, map …) that dst points to from doc, a
@@ -12,11 +14,11 @@ import (
 // was validated: names must match in case, a repeated name counts once, fields
 // outside their versions and unknown ones are left alone, the latter unless
 // the struct has a map tagged api:"inline".
-func (c *Codec) Decode(doc any, at Version, dst any) error {
+func (c *Codec) Decode(doc any, at microversion.Version, dst any) error {
 	return c.decode(doc, at, reflect.ValueOf(dst).Elem())
 }
 
-func (c *Codec) decode(doc any, at Version, v reflect.Value) error {
+func (c *Codec) decode(doc any, at microversion.Version, v reflect.Value) error {
 	p := v.Addr()
 	if o, ok := p.Interface().(optionalTarget); ok {
 		return o.decode(c, doc, at)
@@ -52,7 +54,7 @@ func decodeLeaf(doc any, v reflect.Value) error {
 	return json.Unmarshal(b, v.Addr().Interface())
 }
 
-func (c *Codec) decodeStruct(doc map[string]any, at Version, v reflect.Value) error {
+func (c *Codec) decodeStruct(doc map[string]any, at microversion.Version, v reflect.Value) error {
 	fields := c.fields(v.Type(), at)
 	known := make(map[string]bool, len(fields))
 	for _, f := range fields {
@@ -83,7 +85,7 @@ func without(doc map[string]any, known map[string]bool) map[string]any {
 	return rest
 }
 
-func (c *Codec) decodeMap(doc map[string]any, at Version, v reflect.Value) error {
+func (c *Codec) decodeMap(doc map[string]any, at microversion.Version, v reflect.Value) error {
 	t := v.Type()
 	if t.Key().Kind() != reflect.String {
 		return decodeLeaf(doc, v)
@@ -99,7 +101,7 @@ func (c *Codec) decodeMap(doc map[string]any, at Version, v reflect.Value) error
 	return nil
 }
 
-func (c *Codec) decodeList(doc []any, at Version, v reflect.Value) error {
+func (c *Codec) decodeList(doc []any, at microversion.Version, v reflect.Value) error {
 	v.Set(reflect.MakeSlice(v.Type(), len(doc), len(doc)))
 	for i, d := range doc {
 		if err := c.decode(d, at, v.Index(i)); err != nil {
@@ -111,10 +113,10 @@ func (c *Codec) decodeList(doc []any, at Version, v reflect.Value) error {
 
 // optionalTarget is a *Optional of some type.
 type optionalTarget interface {
-	decode(c *Codec, doc any, at Version) error
+	decode(c *Codec, doc any, at microversion.Version) error
 }
 
-func (o *Optional[T]) decode(c *Codec, doc any, at Version) error {
+func (o *Optional[T]) decode(c *Codec, doc any, at microversion.Version) error {
 	*o = Optional[T]{Set: true, Null: doc == nil}
 	if o.Null {
 		return nil

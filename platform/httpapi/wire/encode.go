@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 )
 
 // encoder appends a value's JSON.
@@ -21,7 +23,7 @@ type lazyEncoder struct {
 // in that fields outside their since and until are left out, that nil slices
 // and maps are [] and {} (a pointer is what may be null), and that a map
 // tagged api:"inline" adds its entries to its struct's.
-func (c *Codec) Encode(v any, at Version) ([]byte, error) {
+func (c *Codec) Encode(v any, at microversion.Version) ([]byte, error) {
 	if v == nil {
 		return []byte("null"), nil
 	}
@@ -29,7 +31,7 @@ func (c *Codec) Encode(v any, at Version) ([]byte, error) {
 	return c.encoder(rv.Type(), at)(make([]byte, 0, 512), rv)
 }
 
-func (c *Codec) encoder(t reflect.Type, at Version) encoder {
+func (c *Codec) encoder(t reflect.Type, at microversion.Version) encoder {
 	entry, ok := c.encoders.Load(planKey{t, at})
 	if !ok {
 		entry, _ = c.encoders.LoadOrStore(planKey{t, at}, &lazyEncoder{})
@@ -41,7 +43,7 @@ func (c *Codec) encoder(t reflect.Type, at Version) encoder {
 	}
 }
 
-func (c *Codec) newEncoder(t reflect.Type, at Version) encoder {
+func (c *Codec) newEncoder(t reflect.Type, at microversion.Version) encoder {
 	if isLeaf(t) && t.Kind() != reflect.Interface {
 		return encodeLeaf
 	}
@@ -84,7 +86,7 @@ func nullable(elem encoder) encoder {
 	}
 }
 
-func (c *Codec) listEncoder(t reflect.Type, at Version) encoder {
+func (c *Codec) listEncoder(t reflect.Type, at microversion.Version) encoder {
 	elem := c.encoder(t.Elem(), at)
 	return func(b []byte, v reflect.Value) (_ []byte, err error) {
 		b = append(b, '[')
@@ -100,7 +102,7 @@ func (c *Codec) listEncoder(t reflect.Type, at Version) encoder {
 	}
 }
 
-func (c *Codec) mapEncoder(t reflect.Type, at Version) encoder {
+func (c *Codec) mapEncoder(t reflect.Type, at microversion.Version) encoder {
 	elem := c.encoder(t.Elem(), at)
 	return func(b []byte, v reflect.Value) ([]byte, error) {
 		b, err := appendEntries(append(b, '{'), v, elem)
@@ -140,7 +142,7 @@ type member struct {
 	encode encoder
 }
 
-func (c *Codec) structEncoder(t reflect.Type, at Version) encoder {
+func (c *Codec) structEncoder(t reflect.Type, at microversion.Version) encoder {
 	var members []member
 	for _, f := range c.fields(t, at) {
 		m := member{f, append(appendString(nil, f.name), ':'), nil}

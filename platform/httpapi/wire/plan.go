@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 	"github.com/cumulite/cumulite/platform/secret"
 )
 
@@ -21,7 +22,7 @@ type Codec struct {
 
 type planKey struct {
 	typ reflect.Type
-	at  Version
+	at  microversion.Version
 }
 
 // field is one JSON member of a struct.
@@ -31,8 +32,8 @@ type field struct {
 	typ       reflect.Type
 	omitEmpty bool
 	omitZero  bool
-	since     Version
-	until     Version
+	since     microversion.Version
+	until     microversion.Version
 	api       options
 }
 
@@ -55,7 +56,7 @@ var (
 )
 
 // fields gives the members that struct t has in a version.
-func (c *Codec) fields(t reflect.Type, at Version) []field {
+func (c *Codec) fields(t reflect.Type, at microversion.Version) []field {
 	key := planKey{t, at}
 	if p, ok := c.plans.Load(key); ok {
 		return p.([]field)
@@ -65,7 +66,7 @@ func (c *Codec) fields(t reflect.Type, at Version) []field {
 }
 
 // collect flattens embedded structs, as encoding/json does.
-func collect(t reflect.Type, at Version, index []int) []field {
+func collect(t reflect.Type, at microversion.Version, index []int) []field {
 	var fields []field
 	for i := range t.NumField() {
 		sf := t.Field(i)
@@ -89,11 +90,11 @@ func collect(t reflect.Type, at Version, index []int) []field {
 	return fields
 }
 
-func tagVersion(sf reflect.StructField, key string) Version {
+func tagVersion(sf reflect.StructField, key string) microversion.Version {
 	if s := sf.Tag.Get(key); s != "" {
-		return V(s)
+		return microversion.V(s)
 	}
-	return Version{}
+	return microversion.Version{}
 }
 
 // parseOptions reads an api tag. A pattern stands last, since it may hold commas.

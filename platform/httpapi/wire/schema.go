@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"strconv"
+
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 )
 
 // Schemer is a type that states its own JSON schema.
@@ -14,9 +16,9 @@ const maxDepth = 12
 
 // Shape says which schema of a type is meant.
 type Shape struct {
-	At     Version // the zero Version: of all versions, with their ranges as x-openstack
-	Loose  bool    // unknown fields are taken
-	Answer bool    // of a response: read-only fields are in it
+	At     microversion.Version // the zero version: of all versions, with their ranges as x-openstack
+	Loose  bool                 // unknown fields are taken
+	Answer bool                 // of a response: read-only fields are in it
 }
 
 // Schema gives the JSON schema (draft 2020-12) of t.
@@ -80,7 +82,7 @@ func (c *Codec) structSchema(t reflect.Type, sh Shape, depth int) map[string]any
 			required = append(required, f.name)
 		}
 		property := f.api.restrict(c.schema(f.typ, sh, depth+1))
-		if r := Range(f.since, f.until); sh.At.IsZero() && r != nil {
+		if r := microversion.Range(f.since, f.until); sh.At.IsZero() && r != nil {
 			property["x-openstack"] = r
 		}
 		properties[f.name] = property
@@ -89,22 +91,6 @@ func (c *Codec) structSchema(t reflect.Type, sh Shape, depth int) map[string]any
 		s["required"] = required
 	}
 	return s
-}
-
-// Range writes a range of microversions as the originals' OpenAPI documents
-// do; nil when both ends are open.
-func Range(since, until Version) map[string]any {
-	r := map[string]any{}
-	if !since.IsZero() {
-		r["min-ver"] = since.String()
-	}
-	if !until.IsZero() {
-		r["max-ver"] = until.String()
-	}
-	if len(r) == 0 {
-		return nil
-	}
-	return r
 }
 
 // restrict adds to a schema what an api tag says.

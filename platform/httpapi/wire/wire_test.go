@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 	"github.com/cumulite/cumulite/platform/httpapi/schema"
 	"github.com/cumulite/cumulite/platform/httpapi/wire"
 	"github.com/cumulite/cumulite/platform/secret"
@@ -42,7 +43,7 @@ func TestEncodeShowsEachVersionItsFields(t *testing.T) {
 	var c wire.Codec
 	s := server{ID: "1", Name: "a\n<b>"}
 	enc := func(at string) string {
-		b, err := c.Encode(body{s}, wire.V(at))
+		b, err := c.Encode(body{s}, microversion.V(at))
 		require.NoError(t, err)
 		return string(b)
 	}
@@ -53,7 +54,7 @@ func TestEncodeShowsEachVersionItsFields(t *testing.T) {
 
 func TestVersionlessAPIHasEveryField(t *testing.T) {
 	var c wire.Codec
-	b, err := c.Encode(server{}, wire.Version{})
+	b, err := c.Encode(server{}, microversion.Version{})
 	require.NoError(t, err)
 	require.Contains(t, string(b), `"tags"`)
 	require.Contains(t, string(b), `"old"`)
@@ -69,25 +70,25 @@ type node struct {
 func TestEncodeInlineRecursiveAndAny(t *testing.T) {
 	var c wire.Codec
 	n := node{Name: "a", Below: []node{{Name: "b"}}, Any: []any{1, server{Name: "x"}.Links}, Extra: map[string]any{"z": 1.5, "é": nil}}
-	b, err := c.Encode(&n, wire.V("2.1"))
+	b, err := c.Encode(&n, microversion.V("2.1"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"a","below":[{"name":"b","any":null}],"any":[1,[]],"z":1.5,"é":null}`, string(b))
 	b, err = c.Encode(struct {
 		E map[string]string `json:"-" api:"inline"`
-	}{map[string]string{"only": "1"}}, wire.V("2.1"))
+	}{map[string]string{"only": "1"}}, microversion.V("2.1"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"only":"1"}`, string(b))
-	b, err = c.Encode(nil, wire.Version{})
+	b, err = c.Encode(nil, microversion.Version{})
 	require.NoError(t, err)
 	require.Equal(t, "null", string(b))
 }
 
 func TestEncodeHidesSecretsAndReportsFailures(t *testing.T) {
 	var c wire.Codec
-	b, err := c.Encode(server{Password: secret.New("canary")}, wire.V("2.1"))
+	b, err := c.Encode(server{Password: secret.New("canary")}, microversion.V("2.1"))
 	require.NoError(t, err)
 	require.NotContains(t, string(b), "canary")
-	_, err = c.Encode([]any{make(chan int)}, wire.V("2.1"))
+	_, err = c.Encode([]any{make(chan int)}, microversion.V("2.1"))
 	require.Error(t, err)
 }
 
@@ -114,7 +115,7 @@ func TestEncodeAgreesWithEncodingJSON(t *testing.T) {
 		}
 		want, err := json.Marshal(m)
 		require.NoError(t, err)
-		got, err := c.Encode(m, wire.V("2.1"))
+		got, err := c.Encode(m, microversion.V("2.1"))
 		require.NoError(t, err)
 		require.JSONEq(t, string(want), string(got))
 	})
@@ -125,7 +126,7 @@ func check(t *testing.T, in any, at, doc string, loose bool) *schema.Problem {
 	var c wire.Codec
 	parsed, err := wire.Parse([]byte(doc), 64, 1000)
 	require.NoError(t, err)
-	p, err := schema.New(c.Schema(reflect.TypeOf(in), wire.Shape{At: wire.V(at), Loose: loose})).Check(parsed)
+	p, err := schema.New(c.Schema(reflect.TypeOf(in), wire.Shape{At: microversion.V(at), Loose: loose})).Check(parsed)
 	require.NoError(t, err)
 	return p
 }
@@ -182,7 +183,7 @@ func decode(t *testing.T, doc string, at string, dst any) {
 	var c wire.Codec
 	parsed, err := wire.Parse([]byte(doc), 64, 1000)
 	require.NoError(t, err)
-	require.NoError(t, c.Decode(parsed, wire.V(at), dst))
+	require.NoError(t, c.Decode(parsed, microversion.V(at), dst))
 }
 
 func TestDecodeTakesOnlyWhatWasValidated(t *testing.T) {
@@ -248,15 +249,15 @@ func TestParseBoundsDepthAndNames(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	require.True(t, wire.V("2.79").AtLeast(wire.V("2.8")))
-	require.Equal(t, 1, wire.V("3.0").Compare(wire.V("2.99")))
-	require.True(t, wire.V("2.8").In(wire.V("2.8"), wire.Version{}))
-	require.False(t, wire.V("2.8").In(wire.V("2.9"), wire.Version{}))
+	require.True(t, microversion.V("2.79").AtLeast(microversion.V("2.8")))
+	require.Equal(t, 1, microversion.V("3.0").Compare(microversion.V("2.99")))
+	require.True(t, microversion.V("2.8").In(microversion.V("2.8"), microversion.Version{}))
+	require.False(t, microversion.V("2.8").In(microversion.V("2.9"), microversion.Version{}))
 	for _, bad := range []string{"", "2", "2.", ".1", "2.01", "02.1", "2.1.1", "2.-1", "latest", "0.1", "2.99999"} {
-		_, err := wire.ParseVersion(bad)
+		_, err := microversion.Parse(bad)
 		require.Error(t, err, bad)
 	}
-	require.Panics(t, func() { wire.V("x") })
+	require.Panics(t, func() { microversion.V("x") })
 }
 
 func BenchmarkEncodeThousandServers(b *testing.B) {
@@ -280,7 +281,7 @@ func BenchmarkEncodeThousandServers(b *testing.B) {
 	var c wire.Codec
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.Encode(map[string]any{"servers": list}, wire.V("2.40")); err != nil {
+		if _, err := c.Encode(map[string]any{"servers": list}, microversion.V("2.40")); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,5 @@
-package httpapi
+// Package openapi writes the OpenAPI 3.1 document of an API from its rows.
+package openapi
 
 import (
 	"encoding/json"
@@ -8,19 +9,27 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 	"github.com/cumulite/cumulite/platform/httpapi/wire"
 )
 
+type object = map[string]any
+
+// document is one being written.
+type document struct{ codec wire.Codec }
+
 var wildcard = regexp.MustCompile(`\{([^}.]+)(\.\.\.)?\}`)
 
-// OpenAPI gives the OpenAPI 3.1 document of the rows, as JSON. Rows that share
+// Document gives the document of api as JSON. Rows that share
 // method and path are alternatives of one operation; x-openstack says which
 // microversions have what, and which policy action a row asks for.
-func (a *API) OpenAPI() ([]byte, error) {
+func Document(api *httpapi.API) ([]byte, error) {
+	d := document{}
+	cfg := api.Config()
 	paths := object{}
-	for i := range a.routes {
-		r := &a.routes[i]
-		name := wildcard.ReplaceAllString(a.cfg.Root+r.Pattern, "{$1}")
+	for _, r := range api.Routes() {
+		name := wildcard.ReplaceAllString(cfg.Root+r.Pattern, "{$1}")
 		item, ok := paths[name].(object)
 		if !ok {
 			item = object{"parameters": pathParameters(r.Pattern)}
@@ -32,14 +41,14 @@ func (a *API) OpenAPI() ([]byte, error) {
 			op = object{"responses": object{"default": object{"description": "A fault."}}, "x-openstack": object{"rows": []any{}}}
 			item[method] = op
 		}
-		a.describe(op, r)
+		d.describe(op, r)
 	}
-	info := object{"title": a.cfg.Title, "version": "1"}
-	if v := a.cfg.Versions; v != nil {
-		info["version"], info["x-openstack"] = v.Max.String(), wire.Range(v.Min, v.Max)
+	info := object{"title": cfg.Title, "version": "1"}
+	if v := cfg.Versions; v != nil {
+		info["version"], info["x-openstack"] = v.Max.String(), microversion.Range(v.Min, v.Max)
 	}
 	return json.Marshal(object{"openapi": "3.1.0", "info": info, "paths": paths,
-		"servers": []object{{"url": a.cfg.PublicURL + a.cfg.Prefix}}, "components": object{"securitySchemes": object{
+		"servers": []object{{"url": cfg.PublicURL + cfg.Prefix}}, "components": object{"securitySchemes": object{
 			"token": object{"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}}})
 }
 
@@ -52,9 +61,9 @@ func pathParameters(pattern string) []object {
 }
 
 // describe adds a row to its operation.
-func (a *API) describe(op object, r *Route) {
+func (d *document) describe(op object, r httpapi.Route) {
 	row := object{"policy": r.Action}
-	if rng := wire.Range(r.Since, r.Until); rng != nil {
+	if rng := microversion.Range(r.Since, r.Until); rng != nil {
 		row["microversions"] = rng
 	}
 	if r.BodyKey != "" {
@@ -62,18 +71,18 @@ func (a *API) describe(op object, r *Route) {
 	}
 	x := op["x-openstack"].(object)
 	x["rows"] = append(x["rows"].([]any), row)
-	if r.Action != Public {
+	if r.Action != httpapi.Public {
 		op["security"] = []object{{"token": []any{}}}
 	}
 	if r.Query != nil {
-		op["parameters"] = a.queryParameters(r.Query)
+		op["parameters"] = d.queryParameters(r.Query)
 	}
 	if r.Request != nil {
 		media := "application/json"
 		if r.ContentTypes != nil {
 			media = r.ContentTypes[0]
 		}
-		addSchema(op, "requestBody", media, a.rowSchema(r, r.Request, wire.Shape{Loose: r.Loose}))
+		addSchema(op, "requestBody", media, d.rowSchema(r, r.Request, wire.Shape{Loose: r.Loose}))
 	}
 	status := strconv.Itoa(max(r.Status, http.StatusOK))
 	responses := op["responses"].(object)
@@ -81,13 +90,13 @@ func (a *API) describe(op object, r *Route) {
 		responses[status] = object{"description": http.StatusText(max(r.Status, http.StatusOK))}
 	}
 	if r.Response != nil {
-		addSchema(responses, status, "application/json", a.rowSchema(r, r.Response, wire.Shape{Answer: true}))
+		addSchema(responses, status, "application/json", d.rowSchema(r, r.Response, wire.Shape{Answer: true}))
 	}
 }
 
-func (a *API) rowSchema(r *Route, of any, sh wire.Shape) object {
-	s := a.codec.Schema(reflect.TypeOf(of), sh)
-	x := wire.Range(r.Since, r.Until)
+func (d *document) rowSchema(r httpapi.Route, of any, sh wire.Shape) object {
+	s := d.codec.Schema(reflect.TypeOf(of), sh)
+	x := microversion.Range(r.Since, r.Until)
 	if r.BodyKey != "" {
 		if x == nil {
 			x = object{}
@@ -121,9 +130,9 @@ func addSchema(in object, name, media string, s object) {
 	alternatives["anyOf"] = append(alternatives["anyOf"].([]any), s)
 }
 
-func (a *API) queryParameters(of any) []object {
+func (d *document) queryParameters(of any) []object {
 	list := []object{}
-	properties, _ := a.codec.Schema(reflect.TypeOf(of), wire.Shape{})["properties"].(object)
+	properties, _ := d.codec.Schema(reflect.TypeOf(of), wire.Shape{})["properties"].(object)
 	for name, s := range properties {
 		list = append(list, object{"name": name, "in": "query", "schema": s})
 	}

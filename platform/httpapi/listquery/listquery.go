@@ -1,4 +1,6 @@
-package httpapi
+// Package listquery reads the parameters of list requests in the manners of
+// the original services, with their words for what is wrong.
+package listquery
 
 import (
 	"fmt"
@@ -15,12 +17,22 @@ import (
 // paging are the parameters of lists that are no filters.
 var paging = []string{"limit", "marker", "sort_key", "sort_dir", "sort", "fields", "page_reverse"}
 
-// List reads the parameters of a list in a style. What is not paging or
-// sorting is a filter: one of those named, or any when none is named. Others
-// are left out, as in the originals; Neutron refuses them.
-func (r *Request) List(style Style, filters ...string) (store.Query, error) {
-	p := r.Params()
-	q := store.Query{Marker: p.Get("marker"), Fields: r.Fields}
+// Style names the original whose parameters are read.
+type Style uint8
+
+// The styles.
+const (
+	Nova Style = iota
+	Neutron
+	Keystone
+	Glance
+)
+
+// Read reads the parameters of a list. What is not paging or sorting is a
+// filter: one of those named, or any when none is named. Others are left out,
+// as in the originals; Neutron refuses them.
+func Read(style Style, p url.Values, filters []string) (store.Query, error) {
+	q := store.Query{Marker: p.Get("marker")}
 	var err error
 	if q.Limit, err = limit(style, p.Get("limit")); err != nil {
 		return q, err
@@ -206,8 +218,8 @@ func splitQuoted(s string) []string {
 }
 
 // Time reads a parameter that is a time: nil without it. A time without a zone is UTC.
-func (r *Request) Time(name string) (*time.Time, error) {
-	text := r.Params().Get(name)
+func Time(p url.Values, name string) (*time.Time, error) {
+	text := p.Get(name)
 	if text == "" {
 		return nil, nil
 	}
@@ -218,4 +230,12 @@ func (r *Request) Time(name string) (*time.Time, error) {
 		}
 	}
 	return nil, errs.Invalidf("Invalid input for query parameters %s. Value: %[2]s. '%[2]s' is not a 'date-time'", name, cut(text))
+}
+
+// cut bounds what is repeated to a caller.
+func cut(s string) string {
+	if len(s) > 255 {
+		return strings.ToValidUTF8(s[:255], "")
+	}
+	return s
 }

@@ -1,0 +1,117 @@
+// Package discovery writes the version documents by which clients find out
+// what a service speaks: what its prefix answers, and its versioned root.
+package discovery
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/cumulite/cumulite/platform/httpapi/microversion"
+)
+
+// Place is where a service is served.
+type Place struct {
+	URL  string            // public, with the prefix: "https://cloud.example/compute"
+	Root string            // the versioned root below: "/v2.1"
+	Set  *microversion.Set // nil without microversions
+}
+
+// Document is the version documents of one service, in its original's form.
+// A nil function serves none.
+type Document struct {
+	List     func(Place) (status int, body any) // of the prefix
+	Versions func(Place) (status int, body any) // of /versions below it
+	Show     func(Place) (status int, body any) // of the versioned root
+}
+
+type object = map[string]any
+
+func links(hrefs ...string) []object {
+	var list []object
+	for _, href := range hrefs {
+		list = append(list, object{"rel": "self", "href": href})
+	}
+	return list
+}
+
+func mediaTypes(typ string) []object { return []object{{"base": "application/json", "type": typ}} }
+
+// bounds gives the microversions as text, empty without any.
+func (p Place) bounds() (low, high string) {
+	if p.Set == nil {
+		return "", ""
+	}
+	return p.Set.Min.String(), p.Set.Max.String()
+}
+
+// Nova gives compute's documents; id is "v2.1".
+func Nova(id, updated, mediaType string) *Document {
+	entry := func(p Place) object {
+		low, high := p.bounds()
+		return object{"id": id, "status": "CURRENT", "version": high, "min_version": low, "updated": updated, "links": links(p.URL + p.Root + "/")}
+	}
+	return &Document{
+		List: func(p Place) (int, any) { return http.StatusOK, object{"versions": []object{entry(p)}} },
+		Show: func(p Place) (int, any) {
+			v := entry(p)
+			v["links"] = append(links(p.URL+p.Root+"/"), object{"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"})
+			v["media-types"] = mediaTypes(mediaType)
+			return http.StatusOK, object{"version": v}
+		},
+	}
+}
+
+// Keystone gives identity's documents; id is "v3.14".
+func Keystone(id, updated, mediaType string) *Document {
+	entry := func(p Place) object {
+		return object{"id": id, "status": "stable", "updated": updated, "links": links(p.URL + p.Root + "/"), "media-types": mediaTypes(mediaType)}
+	}
+	return &Document{
+		List: func(p Place) (int, any) {
+			return http.StatusMultipleChoices, object{"versions": object{"values": []object{entry(p)}}}
+		},
+		Show: func(p Place) (int, any) { return http.StatusOK, object{"version": entry(p)} },
+	}
+}
+
+// Glance gives image's documents: the current version and the older ones it
+// still speaks, the newest first, all under one root.
+func Glance(id string, older ...string) *Document {
+	list := func(p Place) object {
+		all := []object{{"id": id, "status": "CURRENT", "links": links(p.URL + p.Root + "/")}}
+		for _, o := range older {
+			all = append(all, object{"id": o, "status": "SUPPORTED", "links": links(p.URL + p.Root + "/")})
+		}
+		return object{"versions": all}
+	}
+	choices := func(p Place) (int, any) { return http.StatusMultipleChoices, list(p) }
+	return &Document{List: choices, Show: choices, Versions: func(p Place) (int, any) { return http.StatusOK, list(p) }}
+}
+
+// Neutron gives network's documents; its root shows the core resources, by
+// name with the name of their collection.
+func Neutron(id string, resources map[string]string) *Document {
+	return &Document{
+		List: func(p Place) (int, any) {
+			return http.StatusOK, object{"versions": []object{{"id": id, "status": "CURRENT", "links": links(p.URL + p.Root + "/")}}}
+		},
+		Show: func(p Place) (int, any) {
+			list := []object{}
+			for _, name := range slices.Sorted(maps.Keys(resources)) {
+				c := resources[name]
+				list = append(list, object{"name": name, "collection": c, "links": links(p.URL + p.Root + "/" + c)})
+			}
+			return http.StatusOK, object{"resources": list}
+		},
+	}
+}
+
+// Placement gives placement's document; it has no versioned root.
+func Placement() *Document {
+	return &Document{List: func(p Place) (int, any) {
+		low, high := p.bounds()
+		return http.StatusOK, object{"versions": []object{
+			{"id": "v1.0", "status": "CURRENT", "min_version": low, "max_version": high, "links": links("")}}}
+	}}
+}
