@@ -12,7 +12,9 @@
 //	mux.Handle("/compute/", api)
 //
 // It checks who is calling; what the caller may do is checked by the service
-// behind, by the grant in the request's context.
+// behind, by the grant in the request's context. The http.Server needs timeouts
+// (ReadHeaderTimeout, ReadTimeout), for what stalls on paths that are none; Raw
+// rows lift them once the caller is known.
 package httpapi
 
 import (

@@ -242,7 +242,7 @@ func (w tripwire) Read([]byte) (int, error) {
 }
 
 func TestUnknownRoutesReadNoBodyAndAskNoToken(t *testing.T) {
-	r := newRig(t, func(c *httpapi.Config) { c.Verifier = nil; c.Verifier = tokens{} })
+	r := newRig(t, func(c *httpapi.Config) { c.Verifier = tokens{} })
 	for path, status := range map[string]int{"/compute/v2.1/none": 404, "/compute/v2.1/public": 405, "/x": 404} {
 		w := httptest.NewRecorder()
 		r.api.ServeHTTP(w, httptest.NewRequest("POST", path, tripwire{t}))

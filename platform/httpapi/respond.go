@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,7 @@ import (
 
 // respond writes what a handler gave.
 func (x *exchange) respond(r *Request, out any) error {
-	status := r.status
-	if status == 0 {
-		status = max(r.row.Status, http.StatusOK)
-	}
+	status := cmp.Or(r.status, r.row.Status, http.StatusOK)
 	switch out := out.(type) {
 	case nil:
 		if x.status == 0 { // a handler may have written by itself
@@ -53,7 +51,8 @@ func (x *exchange) write(status int, body []byte) {
 // fail answers with the fault of err.
 func (x *exchange) fail(r *http.Request, err error) {
 	x.err = err
-	if errors.Is(r.Context().Err(), context.Canceled) {
+	// A body that stalls until the deadline cancels the context too, yet someone waits.
+	if errors.Is(r.Context().Err(), context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		x.status = statusGone
 		return
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,6 +30,11 @@ func (x *exchange) serve(r *http.Request, rows []*Route) error {
 	ctx, err := x.authenticate(r, rows[0].Action)
 	if err != nil {
 		return err
+	}
+	if rows[0].Raw { // the server's timeouts are for requests of bounded size
+		control := http.NewResponseController(x.ResponseWriter)
+		_ = control.SetReadDeadline(time.Time{})
+		_ = control.SetWriteDeadline(time.Time{})
 	}
 	r = r.WithContext(ctx)
 	req := &Request{Request: r, api: x.api, w: x}
@@ -117,30 +123,28 @@ func (x *exchange) readBody(r *Request, rows []*Route) (err error) {
 }
 
 // actionKey gives the one name of an action's body.
-func actionKey(doc any) (string, error) {
+func actionKey(doc any) (key string, err error) {
 	object, _ := doc.(map[string]any)
 	if len(object) != 1 {
 		return "", errors.New("an action has one name")
 	}
-	for key := range object {
-		return key, nil
+	for key = range object {
 	}
-	return "", nil
+	return key, nil
 }
 
 // parse reads a bounded body into r.doc; an empty one is null.
 func (x *exchange) parse(r *Request, row *Route) error {
 	limits := x.api.cfg.Limits
-	limit := row.MaxBody
-	if limit == 0 {
-		limit = limits.Body
-	}
+	limit := cmp.Or(row.MaxBody, limits.Body)
 	control := http.NewResponseController(x.ResponseWriter)
 	if deadline, ok := r.Context().Deadline(); ok {
-		_ = control.SetReadDeadline(deadline) // servers that cannot are tests'
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+		_ = control.SetReadDeadline(deadline) // writers that cannot are tests'
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, limit))
+	if err == nil { // else it stays, so that the server does not wait for the rest
+		_ = control.SetReadDeadline(time.Time{})
+	}
 	switch tooLarge := (*http.MaxBytesError)(nil); {
 	case errors.As(err, &tooLarge):
 		return errs.New(errs.TooLarge, "Request is too large.")

@@ -72,6 +72,12 @@ func plain(v any) any {
 			out[k] = plain(e)
 		}
 		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = plain(e)
+		}
+		return out
 	case []string:
 		out := make([]any, len(v))
 		for i, e := range v {

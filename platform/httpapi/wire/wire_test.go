@@ -248,18 +248,6 @@ func TestParseBoundsDepthAndNames(t *testing.T) {
 	}
 }
 
-func TestVersions(t *testing.T) {
-	require.True(t, microversion.V("2.79").AtLeast(microversion.V("2.8")))
-	require.Equal(t, 1, microversion.V("3.0").Compare(microversion.V("2.99")))
-	require.True(t, microversion.V("2.8").In(microversion.V("2.8"), microversion.Version{}))
-	require.False(t, microversion.V("2.8").In(microversion.V("2.9"), microversion.Version{}))
-	for _, bad := range []string{"", "2", "2.", ".1", "2.01", "02.1", "2.1.1", "2.-1", "latest", "0.1", "2.99999"} {
-		_, err := microversion.Parse(bad)
-		require.Error(t, err, bad)
-	}
-	require.Panics(t, func() { microversion.V("x") })
-}
-
 func BenchmarkEncodeThousandServers(b *testing.B) {
 	type wide struct {
 		A1, A2, A3, A4, A5, A6, A7, A8, A9, A10 string
