@@ -1,0 +1,170 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// Upload takes the bytes of a Queued image from r, to its end. They are
+// inspected, summed and written as they come. When they are refused, or r
+// fails, the image is Queued again and nothing of them is left.
+func (s *Service) Upload(ctx context.Context, id string, r io.Reader) error {
+	i, err := s.beginUpload(ctx, id)
+	if err != nil {
+		return err
+	}
+	v, err := s.receive(ctx, i, r)
+	if err == nil {
+		err = s.activate(ctx, i, v)
+	}
+	if err != nil {
+		s.requeue(context.WithoutCancel(ctx), i)
+	}
+	return err
+}
+
+// beginUpload moves an image from Queued to Saving, which one upload at a time can do.
+func (s *Service) beginUpload(ctx context.Context, id string) (i *Image, err error) {
+	return i, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if i, err = s.find(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := s.policy.Check(ctx, ActionUpload, i.target()); err != nil {
+			return err
+		}
+		if i.DiskFormat == "" || i.ContainerFormat == "" {
+			return errs.Invalidf("Properties disk_format, container_format must be set prior to saving data.")
+		}
+		if i.Status != Queued {
+			return errs.Conflictf("Image status transition from %s to saving is not allowed", i.Status)
+		}
+		i.Status, i.UpdatedAt = Saving, s.Clock.Now()
+		return store.Update(ctx, tx, i, "status", "updated_at")
+	})
+}
+
+// receive writes the bytes to the store, which has them as an object when it returns without an error.
+func (s *Service) receive(ctx context.Context, i *Image, r io.Reader) (Verified, error) {
+	staged, err := s.Store.Stage(ctx, i.ID)
+	if err != nil {
+		return Verified{}, err
+	}
+	defer staged.Abort()
+	check := newVerifier(i.ID, i.DiskFormat)
+	limited := io.LimitReader(contextReader{ctx, r}, s.maxSize+1)
+	n, err := io.CopyBuffer(io.MultiWriter(check, staged), limited, make([]byte, 256<<10))
+	if err != nil {
+		return Verified{}, err
+	}
+	if n > s.maxSize {
+		return Verified{}, errs.New(errs.TooLarge, "Image exceeds the storage quota: the limit is %d bytes", s.maxSize)
+	}
+	v, err := check.finish()
+	if err != nil {
+		return Verified{}, err
+	}
+	return v, staged.Commit(ctx, v)
+}
+
+// activate makes the stored bytes those of the image, unless it was deleted meanwhile.
+func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
+	err := s.DB.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
+		i.Status, i.UpdatedAt = Active, s.Clock.Now()
+		i.Size, i.VirtualSize, i.Checksum, i.HashValue, i.ContentFormat = &v.size, &v.virtualSize, v.md5, v.sha512, v.format
+		err := store.Update(ctx, tx, i, "status", "updated_at", "size", "virtual_size", "checksum", "hash_value", "content_format")
+		if err != nil {
+			return err
+		}
+		return s.emit(ctx, tx, "activated", i)
+	})
+	if store.IsNone(err) {
+		return errs.New(errs.Gone, "Image %s was deleted while its data was uploaded", i.ID)
+	}
+	return err
+}
+
+// requeue undoes an upload that failed. What it cannot undo now, Recover does.
+func (s *Service) requeue(ctx context.Context, i *Image) {
+	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
+		return err
+	})
+	if err = errors.Join(err, s.Store.Delete(ctx, i.ID)); err != nil {
+		s.log.Warn("a failed upload stays until the next start", "image", i.ID, "error", err)
+	}
+}
+
+// Recover ends what a process that was killed has left: uploads go back to
+// Queued, and bytes that no image has are removed. It is called once, before
+// the service is used.
+func (s *Service) Recover(ctx context.Context) error {
+	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE status = ?", Queued, Saving)
+		return err
+	})
+	if err = errors.Join(err, s.Store.Sweep(ctx)); err != nil {
+		return err
+	}
+	objects, err := s.Store.Objects(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range objects {
+		i, err := store.Get[Image](ctx, s.DB.Read(), id)
+		if err != nil && !store.IsNone(err) {
+			return err
+		}
+		if err == nil && i.Status != Queued {
+			continue
+		}
+		if err := s.Store.Delete(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Verified gives what stands for the bytes of an image that the caller may
+// use: errs.NotFound when it may not see it, errs.Conflict while there are none.
+func (s *Service) Verified(ctx context.Context, id string) (Verified, error) {
+	i, err := s.find(ctx, s.DB.Read(), id)
+	if err != nil {
+		return Verified{}, err
+	}
+	if err := s.policy.Check(ctx, ActionDownload, i.target()); err != nil {
+		return Verified{}, err
+	}
+	switch {
+	case i.Status == Deactivated && !auth.From(ctx).HasRole("admin"):
+		return Verified{}, errs.Forbiddenf("The requested image has been deactivated. Image data download is forbidden.")
+	case i.Size == nil:
+		return Verified{}, errs.Conflictf("Image %s has no data.", id)
+	}
+	return Verified{id: i.ID, format: i.ContentFormat, size: *i.Size, virtualSize: *i.VirtualSize, md5: i.Checksum, sha512: i.HashValue}, nil
+}
+
+// Open reads verified bytes from offset on.
+func (s *Service) Open(ctx context.Context, v Verified, offset int64) (io.ReadCloser, error) {
+	if v.id == "" {
+		return nil, errs.Invalidf("There is nothing to read: no image was verified.")
+	}
+	return s.Store.Open(ctx, v.id, offset)
+}
+
+// contextReader ends reading when its context does.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
