@@ -70,7 +70,7 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request) *exchange {
 // end turns a panic into a fault, logs and counts. It is deferred.
 func (x *exchange) end(r *http.Request) {
 	p := recover()
-	if p != nil && p != http.ErrAbortHandler {
+	if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // a recovered value, never wrapped
 		x.api.cfg.Logger.ErrorContext(r.Context(), "panic while serving a request", "request_id", x.id,
 			"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		p = x.failAfterPanic(r)

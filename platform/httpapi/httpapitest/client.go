@@ -2,6 +2,7 @@ package httpapitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -43,7 +44,7 @@ func (c Client) With(name, value string) Client {
 // Do sends a request. The body is written as JSON, a string or bytes as they are.
 func (c Client) Do(method, path string, body any) *Response {
 	c.T.Helper()
-	r := httptest.NewRequest(method, path, bytes.NewReader(encode(c.T, body)))
+	r := httptest.NewRequestWithContext(context.Background(), method, path, bytes.NewReader(encode(c.T, body)))
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}

@@ -5,6 +5,7 @@ package schema
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,11 +45,11 @@ func (v *Validator) Check(doc any) (*Problem, error) {
 	if v.err != nil {
 		return nil, v.err
 	}
-	err, ok := v.compiled.Validate(doc).(*jsonschema.ValidationError)
-	if !ok {
+	var invalid *jsonschema.ValidationError
+	if !errors.As(v.compiled.Validate(doc), &invalid) {
 		return nil, nil
 	}
-	leaf := first(err)
+	leaf := first(invalid)
 	return v.problem(leaf, doc), nil
 }
 
