@@ -1,8 +1,7 @@
-// Package httpapi is the HTTP layer that all services share: rows in,
-// everything else out. From its rows an API gets dispatch, microversions,
-// authentication, bounds on what a request may cost, validation, each
-// service's own faults, paging, the access log, metrics, version documents
-// and an OpenAPI document.
+// Package httpapi is the HTTP layer that all services share. From a table of
+// rows an API gets dispatch, microversions, authentication, bounds on what a
+// request may cost, validation, faults, paging, the access log, metrics and
+// version documents; package openapi writes its OpenAPI document.
 //
 //	api, err := httpapi.New(httpapi.Config{Service: "compute", Prefix: "/compute", Root: "/v2.1", …}, []httpapi.Route{
 //		{Method: "GET", Pattern: "/servers/{id}", Action: compute.ServersShow, Response: serverBody{}, Handle: showServer},
@@ -75,7 +74,7 @@ type Route struct {
 	Request  any  // zero wire struct of the whole body; nil leaves a body unread
 	Response any  // zero wire struct of the answer, for OpenAPI
 	Status   int  // of success, default 200
-	Loose    bool // unknown fields of the body are ignored
+	Loose    bool // unknown fields and parameters are ignored
 
 	Raw          bool     // bytes in or out: the body is left to Handle, without limits of size and time
 	ReadOnly     bool     // changes nothing although its method may: open to read-only grants
