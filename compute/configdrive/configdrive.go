@@ -21,9 +21,10 @@ const Label = "config-2"
 
 const (
 	sector    = 2048
-	maxName   = 62 // of the 64 UCS-2 characters of Joliet, two are the version ";1"
-	maxDepth  = 8  // of directories, ECMA-119 6.8.2.1
-	firstFree = 19 // after the system area, two descriptors and their end
+	maxName   = 62  // of the 64 UCS-2 characters of Joliet, two are the version ";1"
+	maxDepth  = 8   // of directories, ECMA-119 6.8.2.1
+	firstFree = 19  // after the system area, two descriptors and their end
+	padding   = 150 // empty sectors at the end, as mkisofs makes them: readers look ahead
 )
 
 // node is a file or a directory.
@@ -148,7 +149,7 @@ func layOut(root *node) *volume {
 		at := take(len(f.content))
 		f.at = [2]int{at, at}
 	}
-	v.end = next
+	v.end = next + padding
 	return v
 }
 
@@ -168,6 +169,7 @@ func (v *volume) write(w io.Writer) error {
 	for _, f := range v.files {
 		b.Write(padded(f.content))
 	}
+	b.Write(make([]byte, padding*sector))
 	_, err := w.Write(b.Bytes())
 	return err
 }
