@@ -93,6 +93,7 @@ func processor(accel Accel) *libvirtxml.DomainCPU {
 func controllers(machine string) []libvirtxml.DomainController {
 	list := []libvirtxml.DomainController{{Type: "usb", Model: "none"}}
 	if machine == "q35" {
+		list = append(list, libvirtxml.DomainController{Type: "pci", Index: new(uint), Model: "pcie-root"})
 		for range hotplugPorts {
 			list = append(list, libvirtxml.DomainController{Type: "pci", Model: "pcie-root-port"})
 		}

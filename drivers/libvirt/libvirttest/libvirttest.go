@@ -194,7 +194,7 @@ func (s *Server) Pause() (resume func()) {
 	return func() { _ = unix.Kill(pid, unix.SIGCONT) }
 }
 
-// Tap makes a tap device in the namespace of s.
+// Tap makes a tap device in the namespace of s, and sets it up.
 func (s *Server) Tap(name string) {
 	s.t.Helper()
 	h, err := netlink.NewHandleAt(s.net)
@@ -210,18 +210,21 @@ func (s *Server) Tap(name string) {
 		made <- netlink.LinkAdd(&netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: name}, Mode: netlink.TUNTAP_MODE_TAP, Flags: netlink.TUNTAP_DEFAULTS})
 	}()
 	require.NoError(s.t, <-made)
+	link, err := h.LinkByName(name)
+	require.NoError(s.t, err)
+	require.NoError(s.t, h.LinkSetUp(link))
 }
 
-// TapMTU gives the MTU of a tap device in the namespace of s, and whether it
-// has a carrier: a guest has it open.
-func (s *Server) TapMTU(name string) (mtu int, carrier bool) {
+// Carrier reports whether a tap device in the namespace of s has a carrier: a
+// guest has it open.
+func (s *Server) Carrier(name string) bool {
 	s.t.Helper()
 	h, err := netlink.NewHandleAt(s.net)
 	require.NoError(s.t, err)
 	defer h.Close()
 	link, err := h.LinkByName(name)
 	require.NoError(s.t, err)
-	return link.Attrs().MTU, link.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
+	return link.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
 }
 
 // PID gives the process id of the running guest named name.
