@@ -1,0 +1,120 @@
+// Package imageapi serves the Image API v2 over an *image.Service.
+//
+//	api, err := imageapi.New(images, httpapi.Config{Prefix: "/image", PublicURL: url, Verifier: identity})
+package imageapi
+
+import (
+	"net/http"
+
+	"github.com/cumulite/cumulite/image"
+	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/httpapi/discovery"
+	"github.com/cumulite/cumulite/platform/httpapi/fault"
+)
+
+// patchTypes are the media types of PATCH: JSON patch as Glance speaks it.
+var patchTypes = []string{"application/openstack-images-v2.1-json-patch"}
+
+type handler struct{ images *image.Service }
+
+// New gives the API. Of cfg the caller sets where it is (Prefix, PublicURL,
+// IdentityURL), who verifies tokens, logger, metrics and clock.
+func New(images *image.Service, cfg httpapi.Config) (*httpapi.API, error) {
+	h := handler{images}
+	cfg.Service, cfg.Title, cfg.Root = "image", "Image API", "/v2"
+	cfg.Fault = fault.Glance()
+	cfg.Document = discovery.Glance("v2.9", "v2.7", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
+	return httpapi.New(cfg, []httpapi.Route{
+		{Method: "POST", Pattern: "/images", Action: image.ActionAdd, Request: newImage{}, Response: imageBody{}, Status: http.StatusCreated, Handle: httpapi.Body(h.create)},
+		{Method: "GET", Pattern: "/images", Action: image.ActionList, Response: imageList{}, Handle: h.list},
+		{Method: "GET", Pattern: "/images/{image_id}", Action: image.ActionGet, Response: imageBody{}, Handle: h.show},
+		{Method: "PATCH", Pattern: "/images/{image_id}", Action: image.ActionModify, Request: []change{}, Response: imageBody{}, ContentTypes: patchTypes, Handle: httpapi.Body(h.update)},
+		{Method: "DELETE", Pattern: "/images/{image_id}", Action: image.ActionDelete, Status: http.StatusNoContent, Handle: h.delete},
+		{Method: "PUT", Pattern: "/images/{image_id}/file", Action: image.ActionUpload, Raw: true, ContentTypes: []string{"application/octet-stream"}, Status: http.StatusNoContent, Handle: h.upload},
+		{Method: "GET", Pattern: "/images/{image_id}/file", Action: image.ActionDownload, Raw: true, Handle: h.download},
+		{Method: "PUT", Pattern: "/images/{image_id}/tags/{tag}", Action: image.ActionModify, Status: http.StatusNoContent, Handle: h.addTag},
+		{Method: "DELETE", Pattern: "/images/{image_id}/tags/{tag}", Action: image.ActionModify, Status: http.StatusNoContent, Handle: h.removeTag},
+		{Method: "POST", Pattern: "/images/{image_id}/actions/deactivate", Action: image.ActionDeactivate, Status: http.StatusNoContent, Handle: h.deactivate},
+		{Method: "POST", Pattern: "/images/{image_id}/actions/reactivate", Action: image.ActionReactivate, Status: http.StatusNoContent, Handle: h.reactivate},
+	})
+}
+
+func (h handler) create(r *httpapi.Request, in *newImage) (any, error) {
+	i, err := h.images.CreateImage(r.Ctx(), in.domain())
+	if err != nil {
+		return nil, err
+	}
+	r.Header().Set("Location", r.URLFor("/images/"+i.ID))
+	return show(i), nil
+}
+
+func (h handler) show(r *httpapi.Request) (any, error) {
+	i, err := h.images.GetImage(r.Ctx(), r.PathValue("image_id"))
+	if err != nil {
+		return nil, err
+	}
+	return show(i), nil
+}
+
+func (h handler) list(r *httpapi.Request) (any, error) {
+	q, err := r.List(httpapi.Glance, "id", "name", "owner", "status", "visibility", "protected", "os_hidden", "disk_format", "container_format",
+		"checksum", "os_hash_value", "min_disk", "min_ram", "size", "size_min", "size_max", "created_at", "updated_at", "tag")
+	if err != nil {
+		return nil, err
+	}
+	if q.Limit == 0 && !r.Params().Has("limit") {
+		q.Limit = defaultLimit
+	}
+	sizes(&q)
+	images, more, err := h.images.ListImages(r.Ctx(), q)
+	if err != nil {
+		return nil, err
+	}
+	out := imageList{Images: make([]imageBody, len(images)), Schema: "/v2/schemas/images", First: pagePath(r, "")}
+	for n := range images {
+		out.Images[n] = show(&images[n])
+	}
+	if more && len(images) > 0 {
+		out.Next = pagePath(r, images[len(images)-1].ID)
+	}
+	return out, nil
+}
+
+func (h handler) update(r *httpapi.Request, in *[]change) (any, error) {
+	i, err := h.images.GetImage(r.Ctx(), r.PathValue("image_id"))
+	if err != nil {
+		return nil, err
+	}
+	changes, err := patch(i, *in)
+	if err != nil {
+		return nil, err
+	}
+	if i, err = h.images.UpdateImage(r.Ctx(), i.ID, changes); err != nil {
+		return nil, err
+	}
+	return show(i), nil
+}
+
+func (h handler) delete(r *httpapi.Request) (any, error) {
+	return nil, h.images.DeleteImage(r.Ctx(), r.PathValue("image_id"))
+}
+
+func (h handler) upload(r *httpapi.Request) (any, error) {
+	return nil, h.images.Upload(r.Ctx(), r.PathValue("image_id"), r.Body)
+}
+
+func (h handler) addTag(r *httpapi.Request) (any, error) {
+	return nil, h.images.AddTag(r.Ctx(), r.PathValue("image_id"), r.PathValue("tag"))
+}
+
+func (h handler) removeTag(r *httpapi.Request) (any, error) {
+	return nil, h.images.RemoveTag(r.Ctx(), r.PathValue("image_id"), r.PathValue("tag"))
+}
+
+func (h handler) deactivate(r *httpapi.Request) (any, error) {
+	return nil, h.images.Deactivate(r.Ctx(), r.PathValue("image_id"))
+}
+
+func (h handler) reactivate(r *httpapi.Request) (any, error) {
+	return nil, h.images.Reactivate(r.Ctx(), r.PathValue("image_id"))
+}
