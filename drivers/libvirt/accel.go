@@ -154,7 +154,7 @@ func bootKernel(ctx context.Context, accel Accel, kernel, qemu string) error {
 		},
 		Limits: command.Limits{Time: probeTime, Output: 64 << 10},
 	})
-	if bytes.Contains(out, []byte(probeMessage)) {
+	if bytes.Contains(out, bytes.TrimSpace([]byte(probeMessage))) {
 		return nil // whatever came after it
 	}
 	return fmt.Errorf("a kernel did not come up: %w", cmp.Or(err, fmt.Errorf("it ended before its first process")))
