@@ -21,7 +21,8 @@ const (
 type Inspector struct {
 	declared Format
 	parser   parser
-	judged   bool // the head was judged
+	judged   bool     // the head was judged
+	found    []Format // in the head
 	err      error
 
 	size   int64
@@ -87,6 +88,9 @@ func (i *Inspector) Finish() (Report, error) {
 // can be read anywhere. It reads the regions that matter, not the whole. An
 // error that is not a *Refused comes from r.
 func Inspect(r io.ReaderAt, size int64, declared Format) (Report, error) {
+	if size < 0 {
+		return Report{}, fmt.Errorf("read image: negative size %d", size)
+	}
 	i := New(declared)
 	head, err := readSpan(r, span{0, min(size, headSize)})
 	if err != nil {
@@ -111,8 +115,8 @@ func (i *Inspector) judgeHead() {
 	if i.judged || i.err != nil {
 		return
 	}
-	i.judged = true
-	if i.err = contradiction(i.declared, sniffHead(i.head)); i.err != nil {
+	i.judged, i.found = true, sniffHead(i.head)
+	if i.err = contradiction(i.declared, i.found); i.err != nil {
 		return
 	}
 	if i.err = i.parser.head(i.head); i.err != nil {
@@ -124,7 +128,7 @@ func (i *Inspector) judgeHead() {
 }
 
 func (i *Inspector) judgeWhole(img *image) (Report, error) {
-	if err := contradiction(i.declared, sniffTail(img.tail)); err != nil {
+	if err := contradiction(i.declared, append(i.found, sniffTail(img.tail)...)); err != nil {
 		return Report{}, err
 	}
 	report, err := i.parser.whole(img)

@@ -11,6 +11,8 @@ const (
 	vhdSparseHeader = 1024
 	vhdNone         = 1<<64 - 1 // an offset that points nowhere
 
+	vhdMaxGeometry = 65535 * 16 * 255 * sector
+
 	vhdFixed        = 2
 	vhdDynamic      = 3
 	vhdDifferencing = 4
@@ -122,10 +124,11 @@ func checkFooter(f []byte) error {
 	if size > maxVirtualSize {
 		return refuse(VHD, "has an impossible virtual size")
 	}
-	// QEMU computes the size from the geometry for most creators. It is
-	// rounded down from the true size, so it may be smaller, never larger.
+	// QEMU computes the size from the geometry for most creators, unless the
+	// geometry is the largest there is. It is rounded down from the true
+	// size, so it may be smaller, never larger.
 	geometry := uint64(binary.BigEndian.Uint16(f[56:])) * uint64(f[58]) * uint64(f[59]) * sector
-	if geometry > size {
+	if geometry > size && geometry != vhdMaxGeometry {
 		return refuse(VHD, "has a geometry larger than its size")
 	}
 	return nil
