@@ -60,7 +60,7 @@ type testCase struct {
 	test    func(s *suite)
 }
 
-var cases = concat(objectCases, filterCases, serviceCases)
+var cases = concat(objectCases, filterCases, serviceCases, routerCases)
 
 func concat(groups ...[]testCase) (all []testCase) {
 	for _, g := range groups {
