@@ -1,0 +1,46 @@
+package compute
+
+import (
+	"embed"
+
+	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// Deps are what the service stands on; all of them are required.
+type Deps struct {
+	DB    *store.Store // with the tables of Migrations
+	Clock clock.Clock
+}
+
+// Options are the service's settings; nil means the defaults.
+type Options struct {
+	Policy *policy.Overrides // of Policies
+}
+
+// Service holds the rules and rows of compute. Its methods check by policy what
+// the Grant in ctx may do.
+type Service struct {
+	Deps
+	policy *policy.Enforcer
+}
+
+//go:embed *.sql
+var files embed.FS
+
+// Migrations gives the service's tables.
+func Migrations() store.Migrations { return store.Migrations{Name: "compute", Files: files} }
+
+// New gives the service.
+func New(deps Deps, opts *Options) (*Service, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	rules, err := policy.New(Policies(), o.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{Deps: deps, policy: rules}, nil
+}
