@@ -163,7 +163,7 @@ type GuestSpec struct {
 // get here. A guest of an "iso" has it in its CD drive, beside an empty root disk.
 type ImageSpec struct {
 	ID          string `json:"id"`
-	Format      string `json:"format"` // "raw", "qcow2", "vmdk", "vhd", "iso"
+	Format      string `json:"format"` // "raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso"
 	Size        int64  `json:"size"`
 	VirtualSize int64  `json:"virtual_size"`
 	Checksum    string `json:"checksum"` // sha512 of the bytes, in hex

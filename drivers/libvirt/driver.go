@@ -16,6 +16,13 @@
 // the files of a guest while that runs. The directories above the state
 // directory must let that user through.
 //
+// # libvirtd
+//
+// Any libvirtd from 9.0 on will do, with or without systemd and virtlogd
+// (stdio_handler = "file"). Where /dev/kvm is there but QEMU's user may not
+// open it, libvirtd asks QEMU for its abilities anew at every call, for 20
+// seconds: let that user open it, or run QEMU as root (user = "root").
+//
 // # What tenants cannot do
 //
 // Every format is spelled out, for qemu-img and in the definition with its

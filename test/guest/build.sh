@@ -3,9 +3,9 @@
 #
 #   build.sh CACHE    prints the folder CACHE/<hash> that holds vmlinuz, initrd.img and guest.qcow2
 #
-# The folder is named after all that goes in from here, and made once: later runs only print it (two builds differ
-# in one time stamp of SYSLINUX on the disk). The kernel's
-# .deb is kept in CACHE (KERNEL_DEB=/path/to.deb gives another), so that only the first build needs a mirror.
+# The folder is named after all that goes in from here, and made once: later runs only print it. (Two builds differ
+# in one time stamp on the disk, which SYSLINUX sets.) The kernel's .deb is kept in CACHE, so that only the first
+# build needs a mirror; KERNEL_DEB=/path/to.deb gives another.
 # Packages: busybox-static dropbear-bin syslinux syslinux-common mtools dosfstools cpio kmod qemu-utils fdisk
 set -euo pipefail
 export LC_ALL=C SOURCE_DATE_EPOCH=1700000000
@@ -103,5 +103,6 @@ copy_modules
 copy_dropbear
 pack_initrd
 pack_disk
+find "$CACHE" -maxdepth 1 -type d -mtime +7 ! -path "$CACHE" -exec rm -rf {} + # what nobody builds any more
 chmod 755 "$W/out"; rm -rf "$OUT"; mv "$W/out" "$OUT"
 echo "$OUT"
