@@ -1,0 +1,275 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// job is an operation that this engine has claimed, in the hands of one worker.
+type job struct {
+	e     *Engine
+	kind  *kind
+	row   // as it is stored
+	bound binding
+
+	// Guarded by e.mu:
+	cancel context.CancelCauseFunc // of the attempt under way
+	limit  time.Time               // when its time is over
+	asked  bool                    // to cancel the operation
+	lost   bool
+}
+
+// work makes attempts at the operation's steps until it ends or is given back.
+// base ends with the engine.
+func (j *job) work(base context.Context) {
+	if err := j.load(); err != nil {
+		j.settle(base, j.retry(err), nil)
+		return
+	}
+	ctx, err := j.identify(base)
+	if err != nil {
+		j.settle(base, j.retry(err), nil)
+		return
+	}
+	if err := j.mayGoOn(); err != nil && j.fence == 1 {
+		next := j.judge(err)
+		next.step = -1 // nothing was begun, so there is nothing to undo
+		if !j.settle(base, next, nil) {
+			return
+		}
+	}
+	for j.turn(ctx, base) {
+	}
+}
+
+// load decodes what is stored.
+func (j *job) load() (err error) {
+	j.bound, err = j.kind.bind(&j.row)
+	return err
+}
+
+// identify gives a context that speaks for whoever started the operation.
+func (j *job) identify(ctx context.Context) (context.Context, error) {
+	var caller auth.Grant
+	if err := json.Unmarshal([]byte(j.caller), &caller); err != nil {
+		return nil, errs.Wrap(err, "decode the caller of operation %s", j.id)
+	}
+	return auth.WithRequestID(auth.With(ctx, caller), j.requestID), nil
+}
+
+// turn makes one attempt at the step at hand and records what came of it. It
+// is false when the operation is no longer this worker's.
+func (j *job) turn(ctx, base context.Context) bool {
+	if base.Err() != nil {
+		return j.settle(base, j.free(), nil)
+	}
+	ev := StepEvent{Undo: j.undoing, Attempt: j.attempt + 1, Started: j.e.clk.Now()}
+	j.bound.prepare(ev.Attempt, decodeError(j.cause))
+	attempt, end := j.attemptContext(ctx)
+	next, err := j.attemptStep(attempt, &ev)
+	end()
+	switch {
+	case err == nil:
+		j.accept(next)
+		return !next.over
+	case errors.Is(err, errLost):
+		return false
+	case errors.Is(err, errMoved):
+		return true
+	case j.e.isKilled():
+		return false
+	case base.Err() != nil:
+		return j.settle(base, j.free(), nil)
+	}
+	ev.Err, ev.Finished = err, j.e.clk.Now()
+	next = j.judge(err)
+	ev.Final = next.undoing && !j.undoing
+	if ev.Final {
+		j.bound.prepare(ev.Attempt, decodeError(next.cause))
+	}
+	return j.settle(base, next, func(ctx context.Context, tx *store.Tx) error { return j.bound.observe(ctx, tx, ev) })
+}
+
+// attemptContext gives an attempt a context that interrupt and expire end.
+func (j *job) attemptContext(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	limit := j.deadline
+	if j.undoing || j.kind.forward {
+		limit = j.e.clk.Now().Add(j.kind.deadline)
+	}
+	j.e.mu.Lock()
+	defer j.e.mu.Unlock()
+	j.cancel, j.limit = cancel, limit
+	j.interruptLocked()
+	return ctx, func() {
+		j.e.mu.Lock()
+		defer j.e.mu.Unlock()
+		j.limit = time.Time{}
+		cancel(nil)
+	}
+}
+
+// interrupt ends the attempt under way because of errLost or ErrCancelled.
+func (j *job) interrupt(why error) {
+	j.e.mu.Lock()
+	defer j.e.mu.Unlock()
+	j.lost = j.lost || errors.Is(why, errLost)
+	j.asked = j.asked || errors.Is(why, ErrCancelled)
+	if j.cancel != nil {
+		j.interruptLocked()
+	}
+}
+
+func (j *job) interruptLocked() {
+	switch {
+	case j.lost:
+		j.cancel(errLost)
+	case j.asked && !j.kind.forward && !j.undoing:
+		j.cancel(ErrCancelled)
+	}
+}
+
+// attemptStep does or undoes the step at hand and records its success.
+func (j *job) attemptStep(ctx context.Context, ev *StepEvent) (move, error) {
+	if !j.undoing {
+		return j.forth(ctx, ev)
+	}
+	return j.back(ctx, ev)
+}
+
+// forth does the step at hand.
+func (j *job) forth(ctx context.Context, ev *StepEvent) (move, error) {
+	if err := j.mayGoOn(); err != nil {
+		return move{}, err
+	}
+	first := j.step
+	if first < len(j.kind.steps) {
+		ev.Step = j.kind.steps[first].name
+		if j.kind.steps[first].do {
+			if err := j.call(ctx, ev.Step, BeforeDo, AfterDo, func() error { return j.bound.do(ctx, first) }); err != nil {
+				return move{}, err
+			}
+		}
+	}
+	ev.Finished = j.e.clk.Now()
+	next := j.hold()
+	next.step, next.attempt, next.failure = j.afterSaves(first), 0, ""
+	next.over = next.step >= len(j.kind.steps)
+	return j.recorded(ctx, next, func(ctx context.Context, tx *store.Tx) error {
+		return j.saveSteps(ctx, tx, first, next, *ev)
+	})
+}
+
+func (j *job) recorded(ctx context.Context, next move, extra func(context.Context, *store.Tx) error) (move, error) {
+	err := j.record(ctx, &next, extra)
+	return next, err
+}
+
+// mayGoOn is the reason to undo an operation instead of doing its next step.
+func (j *job) mayGoOn() error {
+	switch {
+	case j.kind.forward:
+		return nil
+	case j.cancelled:
+		return ErrCancelled
+	case !j.e.clk.Now().Before(j.deadline):
+		return errDeadline
+	}
+	return nil
+}
+
+// afterSaves gives the step that comes once step is done: those without an
+// effect are recorded with the one before.
+func (j *job) afterSaves(step int) int {
+	for step++; step < len(j.kind.steps) && !j.kind.steps[step].do; step++ {
+	}
+	return step
+}
+
+// saveSteps is the service's part of the transaction that records steps as done.
+func (j *job) saveSteps(ctx context.Context, tx *store.Tx, first int, next move, ev StepEvent) error {
+	for i := first; i < next.step && i < len(j.kind.steps); i++ {
+		if err := j.bound.save(ctx, tx, i); err != nil {
+			return err
+		}
+		ev.Step = j.kind.steps[i].name
+		if err := j.bound.observe(ctx, tx, ev); err != nil {
+			return err
+		}
+		ev.Attempt, ev.Started = 1, ev.Finished
+	}
+	if next.over {
+		return j.bound.done(ctx, tx)
+	}
+	return nil
+}
+
+// back undoes the step at hand, or the nearest one before that has an Undo.
+func (j *job) back(ctx context.Context, ev *StepEvent) (move, error) {
+	at := j.undoable(j.step)
+	if at >= 0 {
+		ev.Step = j.kind.steps[at].name
+		if err := j.call(ctx, ev.Step, BeforeUndo, AfterUndo, func() error { return j.bound.undo(ctx, at) }); err != nil {
+			return move{}, err
+		}
+	}
+	ev.Finished = j.e.clk.Now()
+	next := j.hold()
+	next.step, next.attempt, next.failure = at-1, 0, ""
+	next.over = j.undoable(at-1) < 0
+	return j.recorded(ctx, next, func(ctx context.Context, tx *store.Tx) error {
+		if at >= 0 {
+			if err := j.bound.observe(ctx, tx, *ev); err != nil {
+				return err
+			}
+		}
+		if next.over {
+			return j.bound.failed(ctx, tx)
+		}
+		return nil
+	})
+}
+
+// undoable gives the last step up to this one that has an Undo, or -1.
+func (j *job) undoable(step int) int {
+	for step = min(step, len(j.kind.steps)-1); step >= 0 && !j.kind.steps[step].undo; step-- {
+	}
+	return step
+}
+
+// call runs a function of the service between two points of Options.Fault. A
+// panic becomes an error; when the attempt was interrupted, so does the reason.
+func (j *job) call(ctx context.Context, step string, before, after Point, fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			j.e.opts.Logger.Error("panic in an operation", "kind", j.kind.name, "step", step, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in step %s: %v", step, p)
+		}
+		if why := context.Cause(ctx); err != nil && why != nil {
+			err = fmt.Errorf("%w: %w", why, err)
+		}
+	}()
+	if err := j.e.fault(j.kind.name, step, before); err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	return j.e.fault(j.kind.name, step, after)
+}
+
+func (e *Engine) fault(kind, step string, when Point) error {
+	err := e.opts.Fault(kind, step, when)
+	if errors.Is(err, ErrKilled) {
+		e.kill()
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// kind is a registered Operation without its type.
+type kind struct {
+	name     string
+	forward  bool
+	deadline time.Duration
+	steps    []stepInfo
+	bind     func(r *row) (binding, error)
+}
+
+type stepInfo struct {
+	name     string
+	do, undo bool // there is one
+}
+
+// binding is the typed side of one operation: its functions with its Run.
+type binding interface {
+	prepare(attempt int, cause error)
+	do(ctx context.Context, step int) error
+	undo(ctx context.Context, step int) error
+	save(ctx context.Context, tx *store.Tx, step int) error
+	done(ctx context.Context, tx *store.Tx) error
+	failed(ctx context.Context, tx *store.Tx) error
+	observe(ctx context.Context, tx *store.Tx, ev StepEvent) error
+	args() (string, error)
+}
+
+// Handle starts operations of one kind.
+type Handle[A any] struct {
+	e    *Engine
+	kind *kind
+}
+
+// Register makes operations of a kind known to e. It must be called before
+// Run, and panics when the kind is registered already: a programming error.
+func Register[A any](e *Engine, op Operation[A]) *Handle[A] {
+	if _, twice := e.kinds[op.Kind]; twice || op.Kind == "" {
+		panic(fmt.Sprintf("flow: the kind %q is registered twice or empty", op.Kind))
+	}
+	k := &kind{name: op.Kind, forward: op.Forward, deadline: op.Deadline}
+	if k.deadline <= 0 {
+		k.deadline = time.Hour
+	}
+	for _, s := range op.Steps {
+		k.steps = append(k.steps, stepInfo{s.Name, s.Do != nil, s.Undo != nil})
+	}
+	k.bind = func(r *row) (binding, error) {
+		b := &bound[A]{op: &op, run: Run[A]{ID: r.id, Key: r.key}}
+		err := json.Unmarshal([]byte(r.args), &b.run.Args)
+		return b, errs.Wrap(err, "decode the arguments of %s", r.kind)
+	}
+	e.kinds[op.Kind] = k
+	return &Handle[A]{e, k}
+}
+
+// Start stores an operation in tx, with the Grant and the request's id of
+// ctx; it begins once tx is committed and the operations of the same key that
+// were started before have ended.
+func (h *Handle[A]) Start(ctx context.Context, tx *store.Tx, key string, args A) (id string, err error) {
+	text, err := json.Marshal(args)
+	if err != nil {
+		return "", errs.Wrap(err, "start %s", h.kind.name)
+	}
+	caller, err := json.Marshal(auth.From(ctx))
+	if err != nil {
+		return "", errs.Wrap(err, "start %s", h.kind.name)
+	}
+	id = uuid.NewString()
+	now := h.e.clk.Now()
+	_, err = tx.Exec(ctx, insertSQL, id, h.kind.name, key, string(text), string(caller), auth.RequestID(ctx), h.kind.forward,
+		false, false, now.UnixMicro(), now.Add(h.kind.deadline).UnixMicro(), now.UnixMicro(), key)
+	if err != nil {
+		return "", errs.Wrap(err, "start %s", h.kind.name)
+	}
+	tx.AfterCommit(h.e.wake)
+	return id, nil
+}
+
+// bound implements binding.
+type bound[A any] struct {
+	op  *Operation[A]
+	run Run[A]
+}
+
+func (b *bound[A]) prepare(attempt int, cause error) { b.run.Attempt, b.run.Cause = attempt, cause }
+
+func (b *bound[A]) do(ctx context.Context, step int) error { return b.op.Steps[step].Do(ctx, &b.run) }
+
+func (b *bound[A]) undo(ctx context.Context, step int) error {
+	return b.op.Steps[step].Undo(ctx, &b.run)
+}
+
+func (b *bound[A]) save(ctx context.Context, tx *store.Tx, step int) error {
+	if fn := b.op.Steps[step].Save; fn != nil {
+		return fn(ctx, tx, &b.run)
+	}
+	return nil
+}
+
+func (b *bound[A]) done(ctx context.Context, tx *store.Tx) error {
+	if b.op.Done == nil {
+		return nil
+	}
+	return b.op.Done(ctx, tx, &b.run)
+}
+
+func (b *bound[A]) failed(ctx context.Context, tx *store.Tx) error {
+	if b.op.Failed == nil {
+		return nil
+	}
+	return b.op.Failed(ctx, tx, &b.run, b.run.Cause)
+}
+
+func (b *bound[A]) observe(ctx context.Context, tx *store.Tx, ev StepEvent) error {
+	if b.op.Observe == nil {
+		return nil
+	}
+	return b.op.Observe(ctx, tx, &b.run, ev)
+}
+
+func (b *bound[A]) args() (string, error) {
+	text, err := json.Marshal(b.run.Args)
+	return string(text), err
+}
