@@ -23,3 +23,12 @@ CREATE TABLE compute_flavor_access (
 	PRIMARY KEY (flavor_id, project_id)
 );
 CREATE INDEX compute_flavor_access_project ON compute_flavor_access (project_id);
+
+CREATE TABLE compute_keypairs (
+	user_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	public_key TEXT NOT NULL,
+	fingerprint TEXT NOT NULL,
+	created_at TIMESTAMP NOT NULL,
+	PRIMARY KEY (user_id, name)
+);

@@ -12,6 +12,7 @@ import (
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/store"
 	"github.com/cumulite/cumulite/platform/store/storetest"
 )
@@ -19,7 +20,7 @@ import (
 // service gives a service on empty tables.
 func service(t *testing.T) *compute.Service {
 	clk := clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	s, err := compute.New(compute.Deps{DB: storetest.Open(t, compute.Migrations()), Clock: clk}, nil)
+	s, err := compute.New(compute.Deps{DB: storetest.Open(t, quota.Migrations(), compute.Migrations()), Clock: clk}, nil)
 	require.NoError(t, err)
 	return s
 }

@@ -2,7 +2,7 @@ package compute
 
 import "github.com/cumulite/cumulite/platform/policy"
 
-// The actions on flavors, as Nova names them.
+// The actions on flavors and keypairs, as Nova names them.
 const (
 	ActionFlavorsList        policy.Action = "os_compute_api:flavors" // Nova has no rule of its own here
 	ActionFlavorCreate       policy.Action = "os_compute_api:os-flavor-manage:create"
@@ -16,7 +16,12 @@ const (
 	ActionExtraSpecsCreate   policy.Action = "os_compute_api:os-flavor-extra-specs:create"
 	ActionExtraSpecsUpdate   policy.Action = "os_compute_api:os-flavor-extra-specs:update"
 	ActionExtraSpecsDelete   policy.Action = "os_compute_api:os-flavor-extra-specs:delete"
+	ActionKeypairList        policy.Action = "os_compute_api:os-keypairs:index"
+	ActionKeypairShow        policy.Action = "os_compute_api:os-keypairs:show"
+	ActionKeypairCreate      policy.Action = "os_compute_api:os-keypairs:create"
+	ActionKeypairDelete      policy.Action = "os_compute_api:os-keypairs:delete"
 	ruleAdmin                              = "rule:context_is_admin"
+	ruleOwnUser                            = "rule:context_is_admin or user_id:%(user_id)s"
 	ruleReader                             = "rule:context_is_admin or role:reader"
 	actionContextIsAdmin     policy.Action = "context_is_admin"
 )
@@ -38,5 +43,9 @@ func Policies() []policy.Rule {
 		{Action: ActionExtraSpecsCreate, Check: ruleAdmin, Scopes: project, Doc: "Set extra specs of a flavor."},
 		{Action: ActionExtraSpecsUpdate, Check: ruleAdmin, Scopes: project, Doc: "Change an extra spec of a flavor."},
 		{Action: ActionExtraSpecsDelete, Check: ruleAdmin, Scopes: project, Doc: "Remove an extra spec of a flavor."},
+		{Action: ActionKeypairList, Check: ruleOwnUser, Scopes: project, Doc: "List a user's keypairs."},
+		{Action: ActionKeypairShow, Check: ruleOwnUser, Scopes: project, Doc: "Show a keypair."},
+		{Action: ActionKeypairCreate, Check: ruleOwnUser, Scopes: project, Doc: "Import or generate a keypair."},
+		{Action: ActionKeypairDelete, Check: ruleOwnUser, Scopes: project, Doc: "Delete a keypair."},
 	}
 }

@@ -5,12 +5,13 @@ import (
 
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
 // Deps are what the service stands on; all of them are required.
 type Deps struct {
-	DB    *store.Store // with the tables of Migrations
+	DB    *store.Store // with the tables of Migrations and of the quota package
 	Clock clock.Clock
 }
 
@@ -24,6 +25,7 @@ type Options struct {
 type Service struct {
 	Deps
 	policy *policy.Enforcer
+	quotas *quota.Book
 }
 
 //go:embed *.sql
@@ -42,5 +44,5 @@ func New(deps Deps, opts *Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Deps: deps, policy: rules}, nil
+	return &Service{Deps: deps, policy: rules, quotas: quota.New("compute", map[quota.Resource]int{quotaKeypairs: 100})}, nil
 }

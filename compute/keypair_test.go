@@ -1,0 +1,103 @@
+package compute_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// ed25519Key is a public key, its fingerprint by ssh-keygen -l -E md5.
+const ed25519Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here"
+
+func TestImportedKeyComesBackWithItsFingerprint(t *testing.T) {
+	s := service(t)
+	made, private, err := s.CreateKeypair(member(t), compute.CreateKeypair{Name: "k", PublicKey: ed25519Key})
+	require.NoError(t, err)
+	require.Empty(t, private.Reveal())
+	require.Equal(t, "user-of-p1", made.UserID)
+	require.Equal(t, "65:96:2d:fc:e8:d5:a9:11:64:0c:0f:ea:00:6e:5b:bd", made.Fingerprint)
+	got, err := s.GetKeypair(member(t), "", "k")
+	require.NoError(t, err)
+	require.Equal(t, made, got)
+}
+
+func TestGeneratedHalvesBelongTogether(t *testing.T) {
+	k, private, err := service(t).CreateKeypair(member(t), compute.CreateKeypair{Name: "k"})
+	require.NoError(t, err)
+	signer, err := ssh.ParsePrivateKey([]byte(private.Reveal()))
+	require.NoError(t, err)
+	require.Equal(t, k.Fingerprint, ssh.FingerprintLegacyMD5(signer.PublicKey()))
+	require.True(t, strings.HasPrefix(k.PublicKey, "ssh-rsa "))
+	require.NotContains(t, fmt.Sprint(private), "PRIVATE")
+}
+
+func TestBadKeypairsAreRefused(t *testing.T) {
+	s := service(t)
+	for _, in := range []compute.CreateKeypair{
+		{Name: ""}, {Name: "a/b"}, {Name: " a"}, {Name: strings.Repeat("x", 256)},
+		{Name: "k", PublicKey: "ssh-rsa AAAA"}, {Name: "k", PublicKey: ed25519Key + "\n" + ed25519Key},
+	} {
+		_, private, err := s.CreateKeypair(member(t), in)
+		require.True(t, errs.Is(err, errs.Invalid), "%+v", in)
+		require.Empty(t, private.Reveal())
+	}
+}
+
+func TestKeypairNamesAreUniqueForTheirUser(t *testing.T) {
+	s := service(t)
+	in := compute.CreateKeypair{Name: "k", PublicKey: ed25519Key}
+	_, _, err := s.CreateKeypair(member(t), in)
+	require.NoError(t, err)
+	_, _, err = s.CreateKeypair(member(t), in)
+	refused(t, errs.Conflict, err)
+	require.Equal(t, "Key pair 'k' already exists.", errs.Message(err))
+	_, _, err = s.CreateKeypair(as(t, "p2", "member"), in)
+	require.NoError(t, err)
+}
+
+func TestKeypairsOfOthersAreForAdministrators(t *testing.T) {
+	s := service(t)
+	_, _, err := s.CreateKeypair(admin(t), compute.CreateKeypair{Name: "k", PublicKey: ed25519Key, UserID: "user-of-p1"})
+	require.NoError(t, err)
+	other := as(t, "p2", "member")
+	_, err = s.GetKeypair(other, "user-of-p1", "k")
+	refused(t, errs.Forbidden, err)
+	_, err = s.GetKeypair(other, "", "k")
+	refused(t, errs.NotFound, err)
+	_, _, err = s.ListKeypairs(other, "user-of-p1", store.Query{})
+	refused(t, errs.Forbidden, err)
+	refused(t, errs.Forbidden, s.DeleteKeypair(other, "user-of-p1", "k"))
+	_, _, err = s.CreateKeypair(other, compute.CreateKeypair{Name: "x", PublicKey: ed25519Key, UserID: "user-of-p1"})
+	refused(t, errs.Forbidden, err)
+	list, _, err := s.ListKeypairs(member(t), "", store.Query{})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}
+
+func TestKeypairLimitOfAUser(t *testing.T) {
+	s := service(t)
+	for i := range 100 {
+		_, _, err := s.CreateKeypair(member(t), compute.CreateKeypair{Name: fmt.Sprintf("k%02d", i), PublicKey: ed25519Key})
+		require.NoError(t, err)
+	}
+	last := compute.CreateKeypair{Name: "last", PublicKey: ed25519Key}
+	_, _, err := s.CreateKeypair(member(t), last)
+	refused(t, errs.Quota, err)
+	require.Equal(t, "Quota exceeded, too many key pairs.", errs.Message(err))
+	page, more, err := s.ListKeypairs(member(t), "", store.Query{Limit: 2, Marker: "k97"})
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Equal(t, "k98", page[0].Name)
+
+	require.NoError(t, s.DeleteKeypair(member(t), "", "k00"))
+	refused(t, errs.NotFound, s.DeleteKeypair(member(t), "", "k00"))
+	_, _, err = s.CreateKeypair(member(t), last)
+	require.NoError(t, err)
+}
