@@ -159,6 +159,9 @@ func (j *job) forth(ctx context.Context, ev *StepEvent) (move, error) {
 			}
 		}
 	}
+	if errors.Is(context.Cause(ctx), ErrCancelled) {
+		return move{}, ErrCancelled
+	}
 	ev.Finished = j.e.clk.Now()
 	next := j.hold()
 	next.step, next.attempt, next.failure = j.afterSaves(first), 0, ""
