@@ -37,24 +37,6 @@ const (
 	ActionCheckSystemGrant  policy.Action = "identity:check_system_grant_for_user"
 	ActionCreateSystemGrant policy.Action = "identity:create_system_grant_for_user"
 	ActionRevokeSystemGrant policy.Action = "identity:revoke_system_grant_for_user"
-
-	ActionGetRegion    policy.Action = "identity:get_region"
-	ActionListRegions  policy.Action = "identity:list_regions"
-	ActionCreateRegion policy.Action = "identity:create_region"
-	ActionUpdateRegion policy.Action = "identity:update_region"
-	ActionDeleteRegion policy.Action = "identity:delete_region"
-
-	ActionGetService    policy.Action = "identity:get_service"
-	ActionListServices  policy.Action = "identity:list_services"
-	ActionCreateService policy.Action = "identity:create_service"
-	ActionUpdateService policy.Action = "identity:update_service"
-	ActionDeleteService policy.Action = "identity:delete_service"
-
-	ActionGetEndpoint    policy.Action = "identity:get_endpoint"
-	ActionListEndpoints  policy.Action = "identity:list_endpoints"
-	ActionCreateEndpoint policy.Action = "identity:create_endpoint"
-	ActionUpdateEndpoint policy.Action = "identity:update_endpoint"
-	ActionDeleteEndpoint policy.Action = "identity:delete_endpoint"
 )
 
 // Checks that several rules share.
@@ -87,16 +69,8 @@ func Policies() []policy.Rule {
 		{Action: ActionCheckSystemGrant, Check: systemReader, Doc: "Check a role assignment on the system."},
 	}
 	for _, a := range []policy.Action{ActionCreateDomain, ActionUpdateDomain, ActionDeleteDomain, ActionCreateRole, ActionUpdateRole, ActionDeleteRole,
-		ActionCreateImplied, ActionDeleteImplied, ActionCreateSystemGrant, ActionRevokeSystemGrant,
-		ActionCreateRegion, ActionUpdateRegion, ActionDeleteRegion, ActionCreateService, ActionUpdateService, ActionDeleteService,
-		ActionCreateEndpoint, ActionUpdateEndpoint, ActionDeleteEndpoint} {
+		ActionCreateImplied, ActionDeleteImplied, ActionCreateSystemGrant, ActionRevokeSystemGrant} {
 		rules = append(rules, policy.Rule{Action: a, Check: admin, Doc: "For administrators."})
-	}
-	for _, a := range []policy.Action{ActionGetRegion, ActionListRegions} {
-		rules = append(rules, policy.Rule{Action: a, Check: "", Doc: "For everyone with a token."})
-	}
-	for _, a := range []policy.Action{ActionGetService, ActionListServices, ActionGetEndpoint, ActionListEndpoints} {
-		rules = append(rules, policy.Rule{Action: a, Check: systemReader, Doc: "For administrators and readers of the system."})
 	}
 	for _, a := range []policy.Action{ActionCreateProject, ActionUpdateProject, ActionDeleteProject} {
 		rules = append(rules, policy.Rule{Action: a, Check: "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)",
