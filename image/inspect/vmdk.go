@@ -124,17 +124,16 @@ func (v *vmdk) agree() error {
 }
 
 func (v *vmdk) whole(img *image) (Report, error) {
-	directory := v.u64(56)
-	end := img.size
-	if directory == vmdkAtEnd {
+	header, end := v.header, img.size
+	if v.u64(56) == vmdkAtEnd {
 		footer, err := v.footer(img)
 		if err != nil {
 			return Report{}, err
 		}
-		directory = binary.LittleEndian.Uint64(footer[56:])
-		end -= vmdkFooter
+		header, end = footer, end-vmdkFooter
 	}
-	if !v.holds(directory, end) || v.u32(8)&vmdkRedundant != 0 && !v.holds(v.u64(48), end) {
+	first, second := binary.LittleEndian.Uint64(header[56:]), binary.LittleEndian.Uint64(header[48:])
+	if !v.holds(first, end) || v.u32(8)&vmdkRedundant != 0 && !v.holds(second, end) {
 		return Report{}, refuse(VMDK, "has its grain directory outside the file")
 	}
 	return Report{VirtualSize: int64(v.sectors) * sector}, nil
@@ -148,9 +147,9 @@ func (v *vmdk) holds(directory uint64, end int64) bool {
 }
 
 // footer returns the footer of a stream-optimized image. Readers take it in
-// place of the header, so it may differ in the grain directory's place only.
+// place of the header, so it may differ in the grain directories' place only.
 func (v *vmdk) footer(img *image) ([]byte, error) {
-	if img.size < headerAndFooter || v.u32(8)&vmdkCompressed == 0 {
+	if img.size < sector+vmdkFooter || v.u32(8)&vmdkCompressed == 0 {
 		return nil, refuse(VMDK, "has no footer")
 	}
 	tail := img.tail[len(img.tail)-vmdkFooter:]
@@ -158,14 +157,11 @@ func (v *vmdk) footer(img *image) ([]byte, error) {
 	if !allZero(marker[8:12]) || binary.LittleEndian.Uint32(marker[12:]) != vmdkFooterMarker || !allZero(eos[:16]) {
 		return nil, refuse(VMDK, "has no footer")
 	}
-	if !bytes.Equal(footer[:56], v.header[:56]) || !bytes.Equal(footer[73:], v.header[73:]) {
+	if !bytes.Equal(footer[:48], v.header[:48]) || !bytes.Equal(footer[73:], v.header[73:]) {
 		return nil, refuse(VMDK, "has a footer that contradicts its header")
 	}
 	return footer, nil
 }
-
-// headerAndFooter is the least size of an image with a footer.
-const headerAndFooter = sector + vmdkFooter
 
 func (v *vmdk) u32(off int) uint32 { return binary.LittleEndian.Uint32(v.header[off:]) }
 func (v *vmdk) u64(off int) uint64 { return binary.LittleEndian.Uint64(v.header[off:]) }
