@@ -59,11 +59,11 @@ func open(index int, filter []unix.SockFilter) (int, error) {
 		return -1, err
 	}
 	if err := attach(fd, filter); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ALL), Ifindex: index}); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
@@ -96,7 +96,7 @@ func Announce(space *namespace.Space, link string, mac net.HardwareAddr, address
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	for _, a := range addresses {
 		if err := s.Send(announcement(mac, a)); err != nil {
 			return err
