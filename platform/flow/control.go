@@ -56,7 +56,7 @@ func (e *Engine) List(ctx context.Context, key string) ([]Info, error) {
 }
 
 func (e *Engine) info(r row) Info {
-	i := Info{ID: r.id, Kind: r.kind, Key: r.key, Undo: r.undoing, Cancelled: r.cancelled, Owner: r.owner, Attempt: r.attempt,
+	i := Info{ID: r.id, Kind: r.kind, Key: r.key, Undo: r.undoing, Forward: r.forward, Cancelled: r.cancelled, Owner: r.owner, Attempt: r.attempt,
 		LastError: decodeError(r.failure), Created: r.created, Due: r.due, Deadline: r.deadline}
 	if k := e.kinds[r.kind]; k != nil && r.step >= 0 && r.step < len(k.steps) {
 		i.Step = k.steps[r.step].name

@@ -94,7 +94,8 @@ type Run[A any] struct {
 type Info struct {
 	ID, Kind, Key string
 	Step          string // the one at work or next; "" when only the end is left
-	Undo          bool
+	Undo          bool   // it is being undone
+	Forward       bool   // it cannot be cancelled
 	Cancelled     bool
 	Owner         string // the engine that runs it, "" while it waits
 	Attempt       int    // failed attempts at this step

@@ -156,6 +156,7 @@ func TestForwardOperationsGoOnUntilTheySucceed(t *testing.T) {
 		y.cancel(e, "k")
 		require.Equal(t, "Still in use.", errs.Message(y.list(e, "k")[0].LastError))
 		require.False(t, y.list(e, "k")[0].Cancelled)
+		require.True(t, y.list(e, "k")[0].Forward)
 		for range 2 {
 			y.clk.Advance(2 * time.Hour)
 			synctest.Wait()

@@ -20,6 +20,7 @@ type row struct {
 	deadline, created time.Time
 	owner             string
 	due               time.Time
+	forward           bool
 	state
 }
 
@@ -34,12 +35,12 @@ type state struct {
 	cause     string
 }
 
-const columns = "id, kind, key, caller, request_id, fence, deadline, created_at, owner, due_at, step, undoing, cancelled, attempt, args, failure, cause"
+const columns = "id, kind, key, caller, request_id, fence, deadline, created_at, owner, due_at, forward, step, undoing, cancelled, attempt, args, failure, cause"
 
 func (r *row) scan(from interface{ Scan(...any) error }) error {
 	var deadline, created, due int64
 	err := from.Scan(&r.id, &r.kind, &r.key, &r.caller, &r.requestID, &r.fence, &deadline, &created, &r.owner, &due,
-		&r.step, &r.undoing, &r.cancelled, &r.attempt, &r.args, &r.failure, &r.cause)
+		&r.forward, &r.step, &r.undoing, &r.cancelled, &r.attempt, &r.args, &r.failure, &r.cause)
 	r.deadline, r.created, r.due = time.UnixMicro(deadline).UTC(), time.UnixMicro(created).UTC(), time.UnixMicro(due).UTC()
 	return err
 }
