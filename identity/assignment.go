@@ -1,0 +1,134 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// TargetType says what a role is given on.
+type TargetType string
+
+// The kinds of targets.
+const (
+	OnProject TargetType = "project"
+	OnDomain  TargetType = "domain"
+	OnSystem  TargetType = "system" // its id is "system"
+)
+
+// Assignment gives a user a role on a target. It is also its row.
+type Assignment struct {
+	bun.BaseModel `bun:"table:identity_assignments,alias:assignment" json:"-"`
+	UserID        string     `bun:"user_id,pk" json:"user_id"`
+	RoleID        string     `bun:"role_id,pk" json:"role_id"`
+	TargetType    TargetType `bun:"target_type,pk" json:"target_type"`
+	TargetID      string     `bun:"target_id,pk" json:"target_id"`
+	Inherited     bool       `bun:"inherited,pk" json:"inherited"` // holds on the projects below the target, not on it
+}
+
+// Assign gives a role; the user may have it already.
+func (s *Service) Assign(ctx context.Context, a Assignment) error {
+	return s.assignment(ctx, a, ActionCreateGrant, ActionCreateSystemGrant, func(ctx context.Context, tx *store.Tx) error {
+		if err := assign(ctx, tx, a); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, "role_assignment.created", a.UserID, a)
+	})
+}
+
+func assign(ctx context.Context, tx *store.Tx, a Assignment) error {
+	_, err := tx.Exec(ctx, `INSERT INTO identity_assignments (user_id, role_id, target_type, target_id, inherited)
+		VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, a.UserID, a.RoleID, a.TargetType, a.TargetID, a.Inherited)
+	return err
+}
+
+// Unassign takes a role away: errs.NotFound when the user does not have it there.
+func (s *Service) Unassign(ctx context.Context, a Assignment) error {
+	return s.assignment(ctx, a, ActionRevokeGrant, ActionRevokeSystemGrant, func(ctx context.Context, tx *store.Tx) error {
+		there, err := tx.NewSelect().Model(&a).WherePK().Exists(ctx)
+		if err != nil || !there {
+			return orError(err, missing("role assignment with role", a.RoleID))
+		}
+		if _, err := tx.NewDelete().Model(&a).WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, "role_assignment.deleted", a.UserID, a)
+	})
+}
+
+// assignment lets fn change an assignment whose parts are all there.
+func (s *Service) assignment(ctx context.Context, a Assignment, action, onSystem policy.Action, fn func(ctx context.Context, tx *store.Tx) error) error {
+	if a.TargetType == OnSystem {
+		action = onSystem
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		target, absent := s.parts(ctx, tx, a)
+		if err := s.check(ctx, action, target); err != nil {
+			return err
+		}
+		if absent != nil {
+			return absent
+		}
+		return fn(ctx, tx)
+	})
+}
+
+// CheckAssignment tells by errs.NotFound that the user does not have the role there.
+func (s *Service) CheckAssignment(ctx context.Context, a Assignment) error {
+	target, absent := s.parts(ctx, s.DB.Read(), a)
+	action := ActionCheckGrant
+	if a.TargetType == OnSystem {
+		action = ActionCheckSystemGrant
+	}
+	if err := s.check(ctx, action, target); err != nil {
+		return err
+	}
+	if absent != nil {
+		return absent
+	}
+	there, err := s.DB.Read().NewSelect().Model(&a).WherePK().Exists(ctx)
+	if err != nil || there {
+		return err
+	}
+	return missing("role assignment with role", a.RoleID)
+}
+
+// parts gives what policy asks of an assignment, and which part is not there.
+func (s *Service) parts(ctx context.Context, db bun.IDB, a Assignment) (target policy.Target, absent error) {
+	target = policy.Target{}
+	if u, err := users.need(ctx, db, a.UserID); err != nil {
+		absent = err
+	} else {
+		target["target.user.id"], target["target.user.domain_id"] = u.ID, u.DomainID
+	}
+	if a.RoleID != "" {
+		if r, err := roles.need(ctx, db, a.RoleID); err != nil {
+			absent = err
+		} else {
+			target["target.role.id"], target["target.role.name"] = r.ID, r.Name
+		}
+	}
+	switch a.TargetType {
+	case OnProject:
+		if p, err := projects.need(ctx, db, a.TargetID); err != nil {
+			absent = err
+		} else {
+			target["target.project.id"], target["target.project.domain_id"] = p.ID, p.DomainID
+		}
+	case OnDomain:
+		if d, err := domains.need(ctx, db, a.TargetID); err != nil {
+			absent = err
+		} else {
+			target["target.domain.id"] = d.ID
+		}
+	}
+	return target, absent
+}
+
+func dropAssignments(ctx context.Context, tx *store.Tx, where string, args ...any) error {
+	_, err := tx.NewDelete().Model((*Assignment)(nil)).Where(where, args...).Exec(ctx)
+	return err
+}

@@ -1,0 +1,112 @@
+package identity
+
+import "github.com/cumulite/cumulite/platform/policy"
+
+// The actions, as Keystone names them.
+const (
+	ActionGetDomain    policy.Action = "identity:get_domain"
+	ActionListDomains  policy.Action = "identity:list_domains"
+	ActionCreateDomain policy.Action = "identity:create_domain"
+	ActionUpdateDomain policy.Action = "identity:update_domain"
+	ActionDeleteDomain policy.Action = "identity:delete_domain"
+
+	ActionGetProject    policy.Action = "identity:get_project"
+	ActionListProjects  policy.Action = "identity:list_projects"
+	ActionCreateProject policy.Action = "identity:create_project"
+	ActionUpdateProject policy.Action = "identity:update_project"
+	ActionDeleteProject policy.Action = "identity:delete_project"
+
+	ActionGetUser    policy.Action = "identity:get_user"
+	ActionListUsers  policy.Action = "identity:list_users"
+	ActionCreateUser policy.Action = "identity:create_user"
+	ActionUpdateUser policy.Action = "identity:update_user"
+	ActionDeleteUser policy.Action = "identity:delete_user"
+
+	ActionGetRole       policy.Action = "identity:get_role"
+	ActionListRoles     policy.Action = "identity:list_roles"
+	ActionCreateRole    policy.Action = "identity:create_role"
+	ActionUpdateRole    policy.Action = "identity:update_role"
+	ActionDeleteRole    policy.Action = "identity:delete_role"
+	ActionListImplied   policy.Action = "identity:list_implied_roles"
+	ActionCreateImplied policy.Action = "identity:create_implied_role"
+	ActionDeleteImplied policy.Action = "identity:delete_implied_role"
+
+	ActionCheckGrant        policy.Action = "identity:check_grant"
+	ActionCreateGrant       policy.Action = "identity:create_grant"
+	ActionRevokeGrant       policy.Action = "identity:revoke_grant"
+	ActionCheckSystemGrant  policy.Action = "identity:check_system_grant_for_user"
+	ActionCreateSystemGrant policy.Action = "identity:create_system_grant_for_user"
+	ActionRevokeSystemGrant policy.Action = "identity:revoke_system_grant_for_user"
+
+	ActionGetRegion    policy.Action = "identity:get_region"
+	ActionListRegions  policy.Action = "identity:list_regions"
+	ActionCreateRegion policy.Action = "identity:create_region"
+	ActionUpdateRegion policy.Action = "identity:update_region"
+	ActionDeleteRegion policy.Action = "identity:delete_region"
+
+	ActionGetService    policy.Action = "identity:get_service"
+	ActionListServices  policy.Action = "identity:list_services"
+	ActionCreateService policy.Action = "identity:create_service"
+	ActionUpdateService policy.Action = "identity:update_service"
+	ActionDeleteService policy.Action = "identity:delete_service"
+
+	ActionGetEndpoint    policy.Action = "identity:get_endpoint"
+	ActionListEndpoints  policy.Action = "identity:list_endpoints"
+	ActionCreateEndpoint policy.Action = "identity:create_endpoint"
+	ActionUpdateEndpoint policy.Action = "identity:update_endpoint"
+	ActionDeleteEndpoint policy.Action = "identity:delete_endpoint"
+)
+
+// Checks that several rules share.
+const (
+	admin        = "rule:admin_required"
+	systemReader = "rule:admin_required or (role:reader and system_scope:all)"
+	listed       = systemReader + " or (role:reader and domain_id:%(target.domain_id)s)"
+	managesUser  = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)"
+	managesGrant = "rule:admin_required or (role:manager and domain_id:%(target.user.domain_id)s and rule:domain_managed_target_role and " +
+		"(domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
+)
+
+// Policies gives the default rules.
+func Policies() []policy.Rule {
+	rules := []policy.Rule{
+		{Action: "admin_required", Check: "role:admin", Doc: "Who is an administrator."},
+		{Action: "domain_managed_target_role", Check: "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
+			Doc: "The roles that a manager of a domain may give and take."},
+		{Action: ActionGetDomain, Check: systemReader + " or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s", Doc: "Show a domain."},
+		{Action: ActionListDomains, Check: systemReader + " or (role:manager and domain_id:%(target.domain_id)s)", Doc: "List domains."},
+		{Action: ActionGetProject, Check: systemReader + " or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s", Doc: "Show a project."},
+		{Action: ActionListProjects, Check: listed, Doc: "List projects."},
+		{Action: ActionGetUser, Check: systemReader + " or (role:reader and token.domain.id:%(target.user.domain_id)s) or user_id:%(target.user.id)s", Doc: "Show a user."},
+		{Action: ActionListUsers, Check: listed, Doc: "List users."},
+		{Action: ActionGetRole, Check: systemReader + " or (role:manager and not domain_id:None)", Doc: "Show a role."},
+		{Action: ActionListRoles, Check: systemReader + " or (role:manager and not domain_id:None)", Doc: "List roles."},
+		{Action: ActionListImplied, Check: systemReader, Doc: "List what roles imply."},
+		{Action: ActionCheckGrant, Check: systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s and " +
+			"(domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))", Doc: "Check a role assignment."},
+		{Action: ActionCheckSystemGrant, Check: systemReader, Doc: "Check a role assignment on the system."},
+	}
+	for _, a := range []policy.Action{ActionCreateDomain, ActionUpdateDomain, ActionDeleteDomain, ActionCreateRole, ActionUpdateRole, ActionDeleteRole,
+		ActionCreateImplied, ActionDeleteImplied, ActionCreateSystemGrant, ActionRevokeSystemGrant,
+		ActionCreateRegion, ActionUpdateRegion, ActionDeleteRegion, ActionCreateService, ActionUpdateService, ActionDeleteService,
+		ActionCreateEndpoint, ActionUpdateEndpoint, ActionDeleteEndpoint} {
+		rules = append(rules, policy.Rule{Action: a, Check: admin, Doc: "For administrators."})
+	}
+	for _, a := range []policy.Action{ActionGetRegion, ActionListRegions} {
+		rules = append(rules, policy.Rule{Action: a, Check: "", Doc: "For everyone with a token."})
+	}
+	for _, a := range []policy.Action{ActionGetService, ActionListServices, ActionGetEndpoint, ActionListEndpoints} {
+		rules = append(rules, policy.Rule{Action: a, Check: systemReader, Doc: "For administrators and readers of the system."})
+	}
+	for _, a := range []policy.Action{ActionCreateProject, ActionUpdateProject, ActionDeleteProject} {
+		rules = append(rules, policy.Rule{Action: a, Check: "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)",
+			Doc: "For administrators and the managers of the domain."})
+	}
+	for _, a := range []policy.Action{ActionCreateUser, ActionUpdateUser, ActionDeleteUser} {
+		rules = append(rules, policy.Rule{Action: a, Check: managesUser, Doc: "For administrators and the managers of the domain."})
+	}
+	for _, a := range []policy.Action{ActionCreateGrant, ActionRevokeGrant} {
+		rules = append(rules, policy.Rule{Action: a, Check: managesGrant, Doc: "For administrators and the managers of the domain."})
+	}
+	return rules
+}

@@ -1,0 +1,151 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// Role is what policy asks for. It is also its row.
+type Role struct {
+	bun.BaseModel `bun:"table:identity_roles,alias:role" json:"-"`
+	ID            string `bun:"id,pk" json:"id"`
+	Version       int64  `bun:"version,notnull" json:"-"`
+	Name          string `bun:"name,notnull" json:"name"`
+	Description   string `bun:"description,notnull" json:"description"`
+}
+
+// Implication says that who has one role has the other.
+type Implication struct {
+	bun.BaseModel `bun:"table:identity_implied_roles,alias:implication" json:"-"`
+	PriorID       string `bun:"prior_id,pk" json:"prior_role_id"`
+	ImpliedID     string `bun:"implied_id,pk" json:"implied_role_id"`
+}
+
+var roles = resource[Role]{
+	noun:   "role",
+	target: func(r *Role) policy.Target { return policy.Target{"target.role.id": r.ID, "target.role.name": r.Name} },
+	clash:  func(r *Role) string { return "name " + r.Name },
+	listing: store.Listing[Role]{MaxLimit: maxList, Default: []store.Sort{{Field: "name"}}, Columns: map[string]store.Column{
+		"id": {Name: "id"}, "name": {Name: "name"}}},
+}
+
+// CreateRole is what may be said of a new role.
+type CreateRole struct{ Name, Description string }
+
+// UpdateRole is what may be changed; nil fields stay.
+type UpdateRole struct{ Name, Description *string }
+
+// CreateRole makes a role.
+func (s *Service) CreateRole(ctx context.Context, in CreateRole) (*Role, error) {
+	r := &Role{ID: newID(), Name: in.Name, Description: in.Description}
+	return r, roles.create(ctx, s, ActionCreateRole, r.ID, r, nil)
+}
+
+// GetRole gives a role.
+func (s *Service) GetRole(ctx context.Context, id string) (*Role, error) {
+	return roles.get(ctx, s, s.DB.Read(), ActionGetRole, id)
+}
+
+// ListRoles gives the roles.
+func (s *Service) ListRoles(ctx context.Context, q store.Query) ([]Role, bool, error) {
+	return roles.list(ctx, s, ActionListRoles, q, nil)
+}
+
+// UpdateRole changes a role.
+func (s *Service) UpdateRole(ctx context.Context, id string, in UpdateRole) (*Role, error) {
+	return roles.update(ctx, s, ActionUpdateRole, id, func(_ context.Context, _ *store.Tx, r *Role) error {
+		set(&r.Name, in.Name)
+		set(&r.Description, in.Description)
+		return nil
+	}, "name", "description")
+}
+
+// DeleteRole removes a role from everyone who has it.
+func (s *Service) DeleteRole(ctx context.Context, id string) error {
+	return roles.remove(ctx, s, ActionDeleteRole, id, func(ctx context.Context, tx *store.Tx, _ *Role) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM identity_implied_roles WHERE prior_id = ? OR implied_id = ?", id, id); err != nil {
+			return err
+		}
+		return dropAssignments(ctx, tx, "role_id = ?", id)
+	})
+}
+
+// ImplyRole has everyone with the role prior also have implied; it may be so already.
+func (s *Service) ImplyRole(ctx context.Context, prior, implied string) error {
+	if err := s.check(ctx, ActionCreateImplied, nil); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := needRoles(ctx, tx, prior, implied); err != nil {
+			return err
+		}
+		if r, err := roles.need(ctx, tx, implied); err != nil || r.Name == "admin" {
+			return orError(err, errs.Forbiddenf("%s cannot be an implied roles", implied))
+		}
+		if err := imply(ctx, tx, prior, implied); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, "role.implied", prior, Implication{PriorID: prior, ImpliedID: implied})
+	})
+}
+
+func imply(ctx context.Context, tx *store.Tx, prior, implied string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO identity_implied_roles (prior_id, implied_id) VALUES (?, ?) ON CONFLICT DO NOTHING", prior, implied)
+	return err
+}
+
+func needRoles(ctx context.Context, db bun.IDB, ids ...string) error {
+	for _, id := range ids {
+		if _, err := roles.need(ctx, db, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UnimplyRole undoes ImplyRole.
+func (s *Service) UnimplyRole(ctx context.Context, prior, implied string) error {
+	if err := s.check(ctx, ActionDeleteImplied, nil); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		res, err := tx.Exec(ctx, "DELETE FROM identity_implied_roles WHERE prior_id = ? AND implied_id = ?", prior, implied)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return orError(err, errs.NotFoundf("%s does not imply %s.", prior, implied))
+		}
+		return s.changed(ctx, tx, "role.unimplied", prior, Implication{PriorID: prior, ImpliedID: implied})
+	})
+}
+
+// ListImplications gives what prior implies by itself; of all roles when it is "".
+func (s *Service) ListImplications(ctx context.Context, prior string) ([]Implication, error) {
+	if err := s.check(ctx, ActionListImplied, nil); err != nil {
+		return nil, err
+	}
+	if prior != "" {
+		if err := needRoles(ctx, s.DB.Read(), prior); err != nil {
+			return nil, err
+		}
+	}
+	all, err := implications(ctx, s.DB.Read())
+	var out []Implication
+	for _, i := range all {
+		if prior == "" || i.PriorID == prior {
+			out = append(out, i)
+		}
+	}
+	return out, err
+}
+
+func implications(ctx context.Context, db bun.IDB) (all []Implication, err error) {
+	err = db.NewSelect().Model(&all).Order("prior_id", "implied_id").Scan(ctx)
+	return all, err
+}
