@@ -27,8 +27,11 @@ CREATE INDEX compute_flavor_access_project ON compute_flavor_access (project_id)
 CREATE TABLE compute_keypairs (
 	user_id TEXT NOT NULL,
 	name TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	type TEXT NOT NULL,
 	public_key TEXT NOT NULL,
 	fingerprint TEXT NOT NULL,
 	created_at TIMESTAMP NOT NULL,
 	PRIMARY KEY (user_id, name)
 );
+CREATE INDEX compute_keypairs_number ON compute_keypairs (number);

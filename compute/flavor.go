@@ -122,32 +122,52 @@ func (s *Service) GetFlavor(ctx context.Context, id string) (*Flavor, error) {
 }
 
 // findFlavor gives a flavor; one that the caller may not use is not there.
+// Administrators use all.
 func (s *Service) findFlavor(ctx context.Context, db bun.IDB, id string) (*Flavor, error) {
 	f := new(Flavor)
-	err := s.usable(ctx)(db.NewSelect().Model(f).Where("flavor.id = ?", id)).Scan(ctx)
+	q := db.NewSelect().Model(f).Where("flavor.id = ?", id)
+	if !s.isAdmin(ctx) {
+		q = usableBy(auth.From(ctx).ProjectID())(q)
+	}
+	err := q.Scan(ctx)
 	if store.IsNone(err) {
 		return nil, errs.NotFoundf("Flavor %s could not be found.", id)
 	}
 	return f, err
 }
 
-// usable narrows a query to the flavors of the caller's project; administrators use all.
-func (s *Service) usable(ctx context.Context) store.Scope {
-	if s.policy.Allows(ctx, actionContextIsAdmin, nil) {
-		return func(q *bun.SelectQuery) *bun.SelectQuery { return q }
-	}
-	project := auth.From(ctx).ProjectID()
+// usableBy narrows a query to the flavors that a project may use.
+func usableBy(projectID string) store.Scope {
 	return func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("(flavor.public OR EXISTS (SELECT 1 FROM compute_flavor_access WHERE flavor_id = flavor.id AND project_id = ?))", project)
+		return q.Where("(flavor.public OR EXISTS (SELECT 1 FROM compute_flavor_access WHERE flavor_id = flavor.id AND project_id = ?))", projectID)
 	}
 }
 
-// ListFlavors gives a page of the flavors that the caller's project may use.
-func (s *Service) ListFlavors(ctx context.Context, q store.Query) (list []Flavor, more bool, err error) {
+// FlavorsOf says which flavors a list is of.
+type FlavorsOf int
+
+// What lists are of. All but OwnFlavors are for administrators; others get
+// their own whatever they ask for.
+const (
+	OwnFlavors     FlavorsOf = iota // the public ones, and those that the caller's project has access to
+	PrivateFlavors                  // those that are not public
+	AllFlavors
+)
+
+// ListFlavors gives a page of flavors.
+func (s *Service) ListFlavors(ctx context.Context, of FlavorsOf, q store.Query) (list []Flavor, more bool, err error) {
 	if err := s.policy.Check(ctx, ActionFlavorsList, nil); err != nil {
 		return nil, false, err
 	}
-	return flavors.Find(ctx, s.DB.Read(), q, s.usable(ctx))
+	scope := usableBy(auth.From(ctx).ProjectID())
+	switch {
+	case of == OwnFlavors || !s.isAdmin(ctx):
+	case of == PrivateFlavors:
+		scope = func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("NOT flavor.public") }
+	case of == AllFlavors:
+		scope = nil
+	}
+	return flavors.Find(ctx, s.DB.Read(), q, scope)
 }
 
 // DescribeFlavor sets a flavor's description, all that can be changed of it; nil takes it away.

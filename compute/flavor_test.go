@@ -94,7 +94,7 @@ func TestBadFlavorsAreRefused(t *testing.T) {
 		_, err := s.CreateFlavor(admin(t), in)
 		require.True(t, errs.Is(err, errs.Invalid), name)
 	}
-	list, _, err := s.ListFlavors(admin(t), store.Query{})
+	list, _, err := s.ListFlavors(admin(t), compute.OwnFlavors, store.Query{})
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
@@ -135,11 +135,11 @@ func TestPrivateFlavorExistsOnlyForThoseWithAccess(t *testing.T) {
 	refused(t, errs.Conflict, err)
 	_, err = s.GetFlavor(member(t), "1")
 	require.NoError(t, err)
-	list, more, err := s.ListFlavors(member(t), store.Query{})
+	list, more, err := s.ListFlavors(member(t), compute.OwnFlavors, store.Query{})
 	require.NoError(t, err)
 	require.False(t, more)
 	require.Len(t, list, 1)
-	list, _, err = s.ListFlavors(as(t, "p2", "member"), store.Query{})
+	list, _, err = s.ListFlavors(as(t, "p2", "member"), compute.OwnFlavors, store.Query{})
 	require.NoError(t, err)
 	require.Empty(t, list)
 
@@ -150,6 +150,29 @@ func TestPrivateFlavorExistsOnlyForThoseWithAccess(t *testing.T) {
 	refused(t, errs.NotFound, err)
 	_, err = s.GetFlavor(member(t), "1")
 	refused(t, errs.NotFound, err)
+}
+
+func TestAdministratorsListWhatTheyAskFor(t *testing.T) {
+	s := service(t)
+	hidden := tiny
+	hidden.ID, hidden.Name, hidden.Private = "2", "hidden", true
+	for _, in := range []compute.CreateFlavor{tiny, hidden} {
+		_, err := s.CreateFlavor(admin(t), in)
+		require.NoError(t, err)
+	}
+	list := func(ctx context.Context, of compute.FlavorsOf) (ids []string) {
+		flavors, _, err := s.ListFlavors(ctx, of, store.Query{})
+		require.NoError(t, err)
+		for _, f := range flavors {
+			ids = append(ids, f.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []string{"1"}, list(admin(t), compute.OwnFlavors))
+	require.Equal(t, []string{"2"}, list(admin(t), compute.PrivateFlavors))
+	require.Equal(t, []string{"1", "2"}, list(admin(t), compute.AllFlavors))
+	require.Equal(t, []string{"1"}, list(member(t), compute.PrivateFlavors))
+	require.Equal(t, []string{"1"}, list(member(t), compute.AllFlavors))
 }
 
 func TestAccessIsForPrivateFlavors(t *testing.T) {

@@ -1,11 +1,14 @@
 package compute
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // what Nova fingerprints certificates by
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -25,18 +28,30 @@ import (
 // never stored.
 type Keypair struct {
 	bun.BaseModel `bun:"table:compute_keypairs,alias:keypair"`
-	UserID        string    `bun:"user_id,pk"`
-	Name          string    `bun:"name,pk"`
-	PublicKey     string    `bun:"public_key,notnull"`  // a line of authorized_keys
-	Fingerprint   string    `bun:"fingerprint,notnull"` // MD5, in hex with colons
-	CreatedAt     time.Time `bun:"created_at,notnull"`
+	UserID        string      `bun:"user_id,pk"`
+	Name          string      `bun:"name,pk"`
+	Number        int64       `bun:"number,notnull"` // what the API calls its id; nothing refers to it
+	Type          KeypairType `bun:"type,notnull"`
+	PublicKey     string      `bun:"public_key,notnull"`  // a line of authorized_keys, or a certificate in PEM
+	Fingerprint   string      `bun:"fingerprint,notnull"` // in hex with colons: MD5 of a key, SHA-1 of a certificate
+	CreatedAt     time.Time   `bun:"created_at,notnull"`
 }
+
+// KeypairType is what a public key is.
+type KeypairType string
+
+// The types.
+const (
+	KeypairSSH  KeypairType = "ssh"
+	KeypairX509 KeypairType = "x509" // cannot be generated
+)
 
 // CreateKeypair is what a user may say of a new keypair.
 type CreateKeypair struct {
 	Name      string
-	PublicKey string // "" has a pair generated
-	UserID    string // "" is the caller; another needs an administrator
+	Type      KeypairType // "" is KeypairSSH
+	PublicKey string      // "" has a pair generated
+	UserID    string      // "" is the caller; another needs an administrator
 }
 
 // keypairs says what keypairs can be sorted by: within one user.
@@ -59,16 +74,17 @@ func (s *Service) CreateKeypair(ctx context.Context, in CreateKeypair) (k *Keypa
 	if !keypairName.MatchString(in.Name) || strings.TrimSpace(in.Name) != in.Name {
 		return nil, private, errs.Invalidf("Keypair data is invalid: Keypair name contains unsafe characters")
 	}
+	typ := cmp.Or(in.Type, KeypairSSH)
 	if in.PublicKey == "" {
-		if in.PublicKey, private, err = generateKey(); err != nil {
+		if in.PublicKey, private, err = generateKey(typ); err != nil {
 			return nil, private, err
 		}
 	}
-	fingerprint, err := fingerprintOf(in.PublicKey)
+	fingerprint, err := fingerprintOf(typ, in.PublicKey)
 	if err != nil {
 		return nil, secret.String{}, err
 	}
-	k = &Keypair{UserID: user, Name: in.Name, PublicKey: in.PublicKey, Fingerprint: fingerprint, CreatedAt: s.Clock.Now()}
+	k = &Keypair{UserID: user, Name: in.Name, Type: typ, PublicKey: in.PublicKey, Fingerprint: fingerprint, CreatedAt: s.Clock.Now()}
 	if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.insertKeypair(ctx, tx, k) }); err != nil {
 		return nil, secret.String{}, err
 	}
@@ -76,6 +92,9 @@ func (s *Service) CreateKeypair(ctx context.Context, in CreateKeypair) (k *Keypa
 }
 
 func (s *Service) insertKeypair(ctx context.Context, tx *store.Tx, k *Keypair) error {
+	if err := tx.QueryRow(ctx, "SELECT COALESCE(MAX(number), 0) + 1 FROM compute_keypairs").Scan(&k.Number); err != nil {
+		return err
+	}
 	err := store.Insert(ctx, tx, k)
 	if store.IsDuplicate(err) {
 		return errs.Conflictf("Key pair '%s' already exists.", k.Name)
@@ -99,7 +118,10 @@ func (s *Service) keypairUser(ctx context.Context, action policy.Action, user st
 }
 
 // generateKey makes an RSA pair, as Nova does.
-func generateKey() (public string, private secret.String, err error) {
+func generateKey(typ KeypairType) (public string, private secret.String, err error) {
+	if typ != KeypairSSH {
+		return "", private, errs.Invalidf("Keypair data is invalid: only keypairs of type ssh can be generated")
+	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return "", private, err
@@ -113,12 +135,28 @@ func generateKey() (public string, private secret.String, err error) {
 	return line, secret.New(string(pem.EncodeToMemory(block))), nil
 }
 
-func fingerprintOf(public string) (string, error) {
+func fingerprintOf(typ KeypairType, public string) (string, error) {
+	if typ == KeypairX509 {
+		return certificatePrint(public)
+	}
 	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(public))
 	if err != nil || len(strings.TrimSpace(string(rest))) > 0 {
 		return "", errs.Invalidf("Keypair data is invalid: failed to generate fingerprint").Because(err)
 	}
 	return ssh.FingerprintLegacyMD5(key), nil
+}
+
+func certificatePrint(public string) (string, error) {
+	block, _ := pem.Decode([]byte(public))
+	if block == nil {
+		return "", errs.Invalidf("Keypair data is invalid: failed to generate X509 fingerprint. Error message: the certificate is not PEM")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", errs.Invalidf("Keypair data is invalid: failed to generate X509 fingerprint").Because(err)
+	}
+	sum := sha1.Sum(cert.Raw)
+	return strings.ReplaceAll(fmt.Sprintf("% x", sum), " ", ":"), nil
 }
 
 // GetKeypair gives a keypair of a user, "" for the caller.

@@ -38,11 +38,30 @@ func TestGeneratedHalvesBelongTogether(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(private), "PRIVATE")
 }
 
+// certificate is a self-signed one with its fingerprint by openssl x509 -fingerprint.
+const certificate, certificateSHA1 = `-----BEGIN CERTIFICATE-----
+MIIBMDCB46ADAgECAhR2uyJ/qdpulroVhW5jb7ID5UgsjDAFBgMrZXAwDTELMAkG
+A1UEAwwCbWUwIBcNMjYxMTI0MDMxMDUyWhgPMjEyNjEwMzEwMzEwNTJaMA0xCzAJ
+BgNVBAMMAm1lMCowBQYDK2VwAyEAaVERbVcpDGpcfovHNJpI+2CZQLAWafEQ+IX7
+p9rRuNOjUzBRMB0GA1UdDgQWBBS3rgxE/c81bxzlw2A1JTZK4opjUDAfBgNVHSME
+GDAWgBS3rgxE/c81bxzlw2A1JTZK4opjUDAPBgNVHRMBAf8EBTADAQH/MAUGAytl
+cANBAJ5GlxAOwObbkZac6kpbLhi9MvXsPa3WaXtGTtB07SsbQVIIPZAub5dIX4lg
+qrR9KwEY/bdkbsJQK3WzlkrSygU=
+-----END CERTIFICATE-----`, "a7:88:08:30:7c:b0:5f:23:73:02:f3:18:6d:c6:de:fc:19:7b:4b:2c"
+
+func TestImportedCertificateHasItsFingerprint(t *testing.T) {
+	k, _, err := service(t).CreateKeypair(member(t), compute.CreateKeypair{Name: "k", Type: compute.KeypairX509, PublicKey: certificate})
+	require.NoError(t, err)
+	require.Equal(t, certificateSHA1, k.Fingerprint)
+	require.Equal(t, compute.KeypairX509, k.Type)
+}
+
 func TestBadKeypairsAreRefused(t *testing.T) {
 	s := service(t)
 	for _, in := range []compute.CreateKeypair{
 		{Name: ""}, {Name: "a/b"}, {Name: " a"}, {Name: strings.Repeat("x", 256)},
 		{Name: "k", PublicKey: "ssh-rsa AAAA"}, {Name: "k", PublicKey: ed25519Key + "\n" + ed25519Key},
+		{Name: "k", Type: compute.KeypairX509}, {Name: "k", Type: compute.KeypairX509, PublicKey: ed25519Key},
 	} {
 		_, private, err := s.CreateKeypair(member(t), in)
 		require.True(t, errs.Is(err, errs.Invalid), "%+v", in)

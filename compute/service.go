@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"context"
 	"embed"
 
 	"github.com/cumulite/cumulite/platform/clock"
@@ -45,4 +46,9 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		return nil, err
 	}
 	return &Service{Deps: deps, policy: rules, quotas: quota.New("compute", map[quota.Resource]int{quotaKeypairs: 100})}, nil
+}
+
+// isAdmin tells whether the caller sees what is of all projects.
+func (s *Service) isAdmin(ctx context.Context) bool {
+	return s.policy.Allows(ctx, actionContextIsAdmin, nil)
 }
