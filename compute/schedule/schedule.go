@@ -19,7 +19,11 @@ import (
 )
 
 // Amounts are what a server needs, or a host has, of what is counted.
-type Amounts struct{ VCPUs, MemoryMiB, DiskGiB int }
+type Amounts struct {
+	VCPUs     int `bun:"vcpus,notnull"`
+	MemoryMiB int `bun:"memory_mib,notnull"`
+	DiskGiB   int `bun:"disk_gib,notnull"`
+}
 
 // Ratios say how much of a host is given away for each of what it has.
 type Ratios struct{ VCPUs, Memory, Disk float64 }
