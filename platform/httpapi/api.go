@@ -125,6 +125,7 @@ type Config struct {
 	Fault           fault.Format
 	Versions        *Microversions      // nil: the API has none
 	Document        *discovery.Document // the version documents at Prefix and Prefix+Root; nil serves none
+	StrictQuery     Version             // from here on unknown parameters of rows with a Query are refused, before they are ignored; zero: Loose decides
 	SelectFields    bool                // answers to GET are cut to the query's fields=, as in network
 	RequestIDHeader string              // a second header with the request id, "X-Compute-Request-Id"
 	Limits          Limits

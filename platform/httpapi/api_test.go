@@ -462,3 +462,12 @@ func TestAccessLogAndMetricsNameTheTemplateOnly(t *testing.T) {
 	_, err = httpapi.New(func() httpapi.Config { c := config(); c.Metrics = r.reg; return c }(), nil)
 	require.NoError(t, err, "two APIs share one registry")
 }
+
+func TestUnknownParametersAreRefusedFromAMicroversionOn(t *testing.T) {
+	r := newRig(t, func(c *httpapi.Config) { c.StrictQuery = httpapi.V("2.75") })
+	require.Equal(t, 200, r.do("GET", "/compute/v2.1/widgets?color=red", "", at, "2.74").Code)
+	w := r.do("GET", "/compute/v2.1/widgets?color=red", "", at, "2.75")
+	require.Equal(t, 400, w.Code)
+	require.Contains(t, w.Body.String(), "Additional properties are not allowed ('color' was unexpected)")
+	require.Equal(t, 400, r.do("GET", "/compute/v2.1/widgets?limit=x", "", at, "2.74").Code, "known ones are always checked")
+}

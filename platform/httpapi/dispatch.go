@@ -210,8 +210,8 @@ type checkKey struct {
 }
 
 // check gives what is wrong with a document that should be an in.
-func (r *Request) check(in, doc any) (*schema.Problem, error) {
-	a, key := r.api, checkKey{reflect.TypeOf(in), wire.Shape{At: r.Version, Loose: r.row.Loose}}
+func (r *Request) check(in, doc any, loose bool) (*schema.Problem, error) {
+	a, key := r.api, checkKey{reflect.TypeOf(in), wire.Shape{At: r.Version, Loose: loose}}
 	v, ok := a.checks.Load(key)
 	if !ok {
 		v, _ = a.checks.LoadOrStore(key, schema.New(a.codec.Schema(key.typ, key.shape)))

@@ -106,7 +106,7 @@ func Query[T any](r *Request) (*T, error) {
 // validate checks body and query against what the row declares.
 func (r *Request) validate() error {
 	if r.row.Request != nil && !r.row.Raw {
-		p, err := r.check(r.row.Request, r.doc)
+		p, err := r.check(r.row.Request, r.doc, r.row.Loose)
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,8 @@ func (r *Request) validate() error {
 	if r.row.Query == nil {
 		return nil
 	}
-	p, err := r.check(r.row.Query, r.api.codec.Params(reflect.TypeOf(r.row.Query), r.Version, r.Params()))
+	loose := r.row.Loose || !r.Version.AtLeast(r.api.cfg.StrictQuery)
+	p, err := r.check(r.row.Query, r.api.codec.Params(reflect.TypeOf(r.row.Query), r.Version, r.Params()), loose)
 	if err != nil || p == nil {
 		return err
 	}

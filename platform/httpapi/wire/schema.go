@@ -28,6 +28,8 @@ func (c *Codec) schema(t reflect.Type, sh Shape, depth int) map[string]any {
 	switch {
 	case depth > maxDepth:
 		return map[string]any{}
+	case t.Kind() == reflect.Pointer:
+		return c.schema(t.Elem(), sh, depth)
 	case t.Implements(typeSchemer):
 		return reflect.Zero(t).Interface().(Schemer).JSONSchema()
 	case t == typeTime:
@@ -36,8 +38,6 @@ func (c *Codec) schema(t reflect.Type, sh Shape, depth int) map[string]any {
 		return map[string]any{"type": "string", "writeOnly": true}
 	case t.Implements(typeOptional):
 		return c.schema(reflect.Zero(t).Interface().(optional).elem(), sh, depth)
-	case t.Kind() == reflect.Pointer:
-		return c.schema(t.Elem(), sh, depth)
 	case t.Kind() != reflect.Interface && t.Implements(typeMarshaler):
 		return map[string]any{}
 	case t.Implements(typeText):
