@@ -2,7 +2,6 @@ package compute
 
 import (
 	"context"
-	"maps"
 	"math"
 	"regexp"
 	"strings"
@@ -212,32 +211,4 @@ func (s *Service) DeleteFlavor(ctx context.Context, id string) error {
 		}
 		return store.Delete[Flavor](ctx, tx, f.ID)
 	})
-}
-
-// specKey is what the name of an extra spec may be made of.
-var specKey = regexp.MustCompile(`^[\w.: -]{1,255}$`)
-
-// SetExtraSpecs adds extra specs to a flavor, or changes them.
-func (s *Service) SetExtraSpecs(ctx context.Context, id string, specs map[string]string) (*Flavor, error) {
-	return s.changeFlavor(ctx, ActionExtraSpecsCreate, id, func(f *Flavor) (string, error) {
-		for k, v := range specs {
-			if !specKey.MatchString(k) || len(v) > 255 {
-				return "", errs.Invalidf("Key Names can only contain alphanumeric characters, periods, dashes, underscores, colons and spaces, values at most 255 characters: %s", k)
-			}
-		}
-		maps.Copy(f.ExtraSpecs, specs)
-		return "extra_specs", nil
-	})
-}
-
-// DeleteExtraSpec removes one extra spec of a flavor.
-func (s *Service) DeleteExtraSpec(ctx context.Context, id, key string) error {
-	_, err := s.changeFlavor(ctx, ActionExtraSpecsDelete, id, func(f *Flavor) (string, error) {
-		if _, ok := f.ExtraSpecs[key]; !ok {
-			return "", errs.NotFoundf("Flavor %s has no extra specs with key %s.", id, key)
-		}
-		delete(f.ExtraSpecs, key)
-		return "extra_specs", nil
-	})
-	return err
 }

@@ -20,6 +20,7 @@ const (
 	ActionKeypairShow        policy.Action = "os_compute_api:os-keypairs:show"
 	ActionKeypairCreate      policy.Action = "os_compute_api:os-keypairs:create"
 	ActionKeypairDelete      policy.Action = "os_compute_api:os-keypairs:delete"
+	ActionExtensions         policy.Action = "os_compute_api:extensions"
 	ruleAdmin                              = "rule:context_is_admin"
 	ruleOwnUser                            = "rule:context_is_admin or user_id:%(user_id)s"
 	ruleReader                             = "rule:context_is_admin or role:reader"
@@ -43,6 +44,7 @@ func Policies() []policy.Rule {
 		{Action: ActionExtraSpecsCreate, Check: ruleAdmin, Scopes: project, Doc: "Set extra specs of a flavor."},
 		{Action: ActionExtraSpecsUpdate, Check: ruleAdmin, Scopes: project, Doc: "Change an extra spec of a flavor."},
 		{Action: ActionExtraSpecsDelete, Check: ruleAdmin, Scopes: project, Doc: "Remove an extra spec of a flavor."},
+		{Action: ActionExtensions, Check: "@", Scopes: project, Doc: "List and show extensions."},
 		{Action: ActionKeypairList, Check: ruleOwnUser, Scopes: project, Doc: "List a user's keypairs."},
 		{Action: ActionKeypairShow, Check: ruleOwnUser, Scopes: project, Doc: "Show a keypair."},
 		{Action: ActionKeypairCreate, Check: ruleOwnUser, Scopes: project, Doc: "Import or generate a keypair."},

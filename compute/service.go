@@ -52,3 +52,8 @@ func New(deps Deps, opts *Options) (*Service, error) {
 func (s *Service) isAdmin(ctx context.Context) bool {
 	return s.policy.Allows(ctx, actionContextIsAdmin, nil)
 }
+
+// Allows reports whether the caller may do an action, for what an API shows to some only.
+func (s *Service) Allows(ctx context.Context, action policy.Action) bool {
+	return s.policy.Allows(ctx, action, nil)
+}

@@ -1,0 +1,31 @@
+package computeapi
+
+import (
+	"slices"
+
+	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/httpapi/discovery"
+	"github.com/cumulite/cumulite/platform/httpapi/fault"
+)
+
+// handler answers the rows; cfg says where they are.
+type handler struct {
+	compute *compute.Service
+	cfg     httpapi.Config
+}
+
+// New gives the API. Of cfg the caller sets where it is (Prefix, PublicURL,
+// IdentityURL), who verifies tokens, logger, metrics and clock.
+func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
+	cfg.Service, cfg.Title, cfg.Root = "compute", "Compute API", "/v2.1"
+	cfg.Fault = fault.Nova()
+	cfg.RequestIDHeader = "X-Compute-Request-Id"
+	cfg.StrictQuery = httpapi.V("2.75")
+	cfg.Versions = &httpapi.Microversions{Min: httpapi.V("2.1"), Max: httpapi.V("2.96"), Type: "compute", LegacyHeader: "X-OpenStack-Nova-API-Version"}
+	cfg.Document = discovery.Nova("v2.1", "2013-07-23T11:33:21Z", "application/vnd.openstack.compute+json;version=2.1")
+	h := handler{servers, cfg}
+	return httpapi.New(cfg, slices.Concat(
+		h.flavorRoutes(), h.extraSpecRoutes(), h.flavorAccessRoutes(), h.keypairRoutes(), h.extensionRoutes(),
+	))
+}
