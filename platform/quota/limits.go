@@ -11,12 +11,16 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// Defaults gives the limits of projects that have none of their own.
+// Everyone is the project whose limits take the place of the defaults.
+const Everyone = ""
+
+// Defaults gives the limits of projects that have none of their own, unless
+// Everyone has others.
 func (b *Book) Defaults() map[Resource]int { return maps.Clone(b.defaults) }
 
 // Limits gives the limit of every resource for a project.
 func (b *Book) Limits(ctx context.Context, db bun.IDB, projectID string) (map[Resource]int, error) {
-	own, err := b.numbers(ctx, db, "SELECT resource, most FROM quota_limits WHERE project_id = ? AND service = ?", projectID)
+	own, err := b.numbers(ctx, db, "SELECT resource, most FROM quota_limits WHERE project_id IN ('', ?) AND service = ? ORDER BY project_id", projectID)
 	if err != nil {
 		return nil, err
 	}
