@@ -58,9 +58,6 @@ type CreateKeypair struct {
 var keypairs = store.Listing[Keypair]{Key: "name", Default: []store.Sort{{Field: "name"}},
 	Columns: map[string]store.Column{"name": {Name: "name"}, "fingerprint": {Name: "fingerprint"}}}
 
-// quotaKeypairs is counted for each user, not for each project.
-const quotaKeypairs quota.Resource = "key_pairs"
-
 // keypairName is what a name may be made of.
 var keypairName = regexp.MustCompile(`^[a-zA-Z0-9@._ -]{1,255}$`)
 
@@ -92,6 +89,9 @@ func (s *Service) CreateKeypair(ctx context.Context, in CreateKeypair) (k *Keypa
 }
 
 func (s *Service) insertKeypair(ctx context.Context, tx *store.Tx, k *Keypair) error {
+	if err := s.roomForKeypair(ctx, tx, k.UserID); err != nil {
+		return err
+	}
 	if err := tx.QueryRow(ctx, "SELECT COALESCE(MAX(number), 0) + 1 FROM compute_keypairs").Scan(&k.Number); err != nil {
 		return err
 	}
@@ -99,12 +99,19 @@ func (s *Service) insertKeypair(ctx context.Context, tx *store.Tx, k *Keypair) e
 	if store.IsDuplicate(err) {
 		return errs.Conflictf("Key pair '%s' already exists.", k.Name)
 	}
+	return err
+}
+
+// roomForKeypair tells whether a user may have another keypair. The limit is
+// that of the project, the count that of the user.
+func (s *Service) roomForKeypair(ctx context.Context, tx *store.Tx, user string) error {
+	limits, err := s.quotas.Limits(ctx, tx, auth.From(ctx).ProjectID())
 	if err != nil {
 		return err
 	}
-	err = s.quotas.Use(ctx, tx, k.UserID, map[quota.Resource]int{quotaKeypairs: 1})
-	if errs.Is(err, errs.Quota) {
-		return errs.New(errs.Quota, "Quota exceeded, too many key pairs.").Because(err)
+	there, err := tx.NewSelect().Model((*Keypair)(nil)).Where("user_id = ?", user).Count(ctx)
+	if most := limits[quotaKeypairs]; err == nil && most != quota.Unlimited && int(there) >= most {
+		return errs.New(errs.Quota, "Quota exceeded, too many key pairs.")
 	}
 	return err
 }
@@ -200,6 +207,6 @@ func (s *Service) DeleteKeypair(ctx context.Context, user, name string) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return noKeypair(user, name)
 		}
-		return s.quotas.Use(ctx, tx, user, map[quota.Resource]int{quotaKeypairs: -1})
+		return nil
 	})
 }

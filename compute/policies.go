@@ -1,6 +1,10 @@
 package compute
 
-import "github.com/cumulite/cumulite/platform/policy"
+import (
+	"slices"
+
+	"github.com/cumulite/cumulite/platform/policy"
+)
 
 // The actions on flavors and keypairs, as Nova names them.
 const (
@@ -20,7 +24,6 @@ const (
 	ActionKeypairShow        policy.Action = "os_compute_api:os-keypairs:show"
 	ActionKeypairCreate      policy.Action = "os_compute_api:os-keypairs:create"
 	ActionKeypairDelete      policy.Action = "os_compute_api:os-keypairs:delete"
-	ActionExtensions         policy.Action = "os_compute_api:extensions"
 	ruleAdmin                              = "rule:context_is_admin"
 	ruleOwnUser                            = "rule:context_is_admin or user_id:%(user_id)s"
 	ruleReader                             = "rule:context_is_admin or role:reader"
@@ -29,6 +32,10 @@ const (
 
 // Policies gives the default rules.
 func Policies() []policy.Rule {
+	return slices.Concat(flavorPolicies(), apiPolicies())
+}
+
+func flavorPolicies() []policy.Rule {
 	project := []policy.Scope{policy.ScopeProject}
 	return []policy.Rule{
 		{Action: actionContextIsAdmin, Check: "role:admin", Doc: "Who is an administrator."},
@@ -44,7 +51,6 @@ func Policies() []policy.Rule {
 		{Action: ActionExtraSpecsCreate, Check: ruleAdmin, Scopes: project, Doc: "Set extra specs of a flavor."},
 		{Action: ActionExtraSpecsUpdate, Check: ruleAdmin, Scopes: project, Doc: "Change an extra spec of a flavor."},
 		{Action: ActionExtraSpecsDelete, Check: ruleAdmin, Scopes: project, Doc: "Remove an extra spec of a flavor."},
-		{Action: ActionExtensions, Check: "@", Scopes: project, Doc: "List and show extensions."},
 		{Action: ActionKeypairList, Check: ruleOwnUser, Scopes: project, Doc: "List a user's keypairs."},
 		{Action: ActionKeypairShow, Check: ruleOwnUser, Scopes: project, Doc: "Show a keypair."},
 		{Action: ActionKeypairCreate, Check: ruleOwnUser, Scopes: project, Doc: "Import or generate a keypair."},

@@ -1,9 +1,11 @@
 package compute
 
 import (
+	"cmp"
 	"context"
 	"embed"
 
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/quota"
@@ -45,7 +47,7 @@ func New(deps Deps, opts *Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Deps: deps, policy: rules, quotas: quota.New("compute", map[quota.Resource]int{quotaKeypairs: 100})}, nil
+	return &Service{Deps: deps, policy: rules, quotas: quota.New("compute", quotaDefaults)}, nil
 }
 
 // isAdmin tells whether the caller sees what is of all projects.
@@ -53,7 +55,9 @@ func (s *Service) isAdmin(ctx context.Context) bool {
 	return s.policy.Allows(ctx, actionContextIsAdmin, nil)
 }
 
-// Allows reports whether the caller may do an action, for what an API shows to some only.
-func (s *Service) Allows(ctx context.Context, action policy.Action) bool {
-	return s.policy.Allows(ctx, action, nil)
+// Allows tells whether the caller may do action to what belongs to a project,
+// "" for the caller's own. The API decides by it what it shows.
+func (s *Service) Allows(ctx context.Context, action policy.Action, projectID string) bool {
+	g := auth.From(ctx)
+	return s.policy.Allows(ctx, action, policy.Target{"project_id": cmp.Or(projectID, g.ProjectID()), "user_id": g.UserID()})
 }

@@ -108,7 +108,7 @@ func (h handler) flavorBody(r *httpapi.Request, f *compute.Flavor, err error) (a
 	if err != nil {
 		return nil, err
 	}
-	return flavorBody{h.flavorShape(r, f, h.compute.Allows(r.Ctx(), compute.ActionExtraSpecsList))}, nil
+	return flavorBody{h.flavorShape(r, f, h.compute.Allows(r.Ctx(), compute.ActionExtraSpecsList, ""))}, nil
 }
 
 func (h handler) createFlavor(r *httpapi.Request, in *newFlavorBody) (any, error) {
@@ -150,7 +150,7 @@ func (h handler) detailFlavors(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	specs := h.compute.Allows(r.Ctx(), compute.ActionExtraSpecsList)
+	specs := h.compute.Allows(r.Ctx(), compute.ActionExtraSpecsList, "")
 	out := flavorDetails{Flavors: make([]flavorShape, len(flavors)), Links: links}
 	for n := range flavors {
 		out.Flavors[n] = h.flavorShape(r, &flavors[n], specs)

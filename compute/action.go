@@ -1,0 +1,155 @@
+package compute
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// Action is something that was asked of a server, and its row. It outlives the
+// server as long as the record of that.
+type Action struct {
+	bun.BaseModel `bun:"table:compute_actions,alias:action"`
+	ID            string    `bun:"id,pk"` // rises with time
+	ServerID      string    `bun:"server_id,notnull"`
+	ProjectID     string    `bun:"project_id,notnull"` // of whoever asked
+	UserID        string    `bun:"user_id,notnull"`
+	RequestID     string    `bun:"request_id,notnull"` // what the API knows it by
+	Name          string    `bun:"name,notnull"`       // "create", "reboot"
+	Failed        bool      `bun:"failed,notnull"`
+	StartedAt     time.Time `bun:"started_at,notnull"`
+	UpdatedAt     time.Time `bun:"updated_at,notnull"`
+}
+
+// ActionEvent is one step of an action, and its row.
+type ActionEvent struct {
+	bun.BaseModel `bun:"table:compute_action_events,alias:event"`
+	ActionID      string    `bun:"action_id,pk"`
+	Name          string    `bun:"name,pk"`
+	Host          string    `bun:"host,notnull"` // "" without one
+	Failed        bool      `bun:"failed,notnull"`
+	Details       *string   `bun:"details"` // why it failed, in words for its owner
+	StartedAt     time.Time `bun:"started_at,notnull"`
+	FinishedAt    time.Time `bun:"finished_at,notnull"` // of the last attempt
+}
+
+// beginAction notes that the request in ctx asks something of a server.
+func (s *Service) beginAction(ctx context.Context, tx *store.Tx, serverID, name string) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	g, now := auth.From(ctx), s.Clock.Now()
+	return store.Insert(ctx, tx, &Action{ID: id.String(), ServerID: serverID, ProjectID: g.ProjectID(), UserID: g.UserID(),
+		RequestID: auth.RequestID(ctx), Name: name, StartedAt: now, UpdatedAt: now})
+}
+
+// endAction notes the end of what the request in ctx asked of a server; cause
+// is why it failed, nil when it did not.
+func (s *Service) endAction(ctx context.Context, tx *store.Tx, serverID string, cause error) error {
+	_, err := tx.NewUpdate().Model((*Action)(nil)).Set("failed = ?", cause != nil).Set("updated_at = ?", s.Clock.Now()).
+		Where("server_id = ? AND request_id = ?", serverID, auth.RequestID(ctx)).Exec(ctx)
+	return err
+}
+
+// recordEvent notes an attempt at a step of what the request in ctx asked of a
+// server. The last attempt stands for all.
+func (s *Service) recordEvent(ctx context.Context, tx *store.Tx, serverID, host, name string, ev flow.StepEvent) error {
+	a := new(Action)
+	err := tx.NewSelect().Model(a).Where("server_id = ? AND request_id = ?", serverID, auth.RequestID(ctx)).OrderBy("id", bun.OrderDesc).Limit(1).Scan(ctx)
+	if store.IsNone(err) {
+		return nil // nobody asked: it began by itself
+	}
+	if err != nil {
+		return err
+	}
+	e := &ActionEvent{ActionID: a.ID, Name: name, Host: host, StartedAt: ev.Started, FinishedAt: ev.Finished, Failed: ev.Err != nil, Details: detailsOf(ev.Err)}
+	_, err = tx.NewInsert().Model(e).On("CONFLICT (action_id, name) DO UPDATE").
+		Set("host = EXCLUDED.host").Set("failed = EXCLUDED.failed").Set("details = EXCLUDED.details").Set("finished_at = EXCLUDED.finished_at").Exec(ctx)
+	if err != nil {
+		return err
+	}
+	a.UpdatedAt = s.Clock.Now()
+	return store.Update(ctx, tx, a, "updated_at")
+}
+
+// detailsOf gives what the owner of a server may read of an error.
+func detailsOf(err error) *string {
+	if err == nil {
+		return nil
+	}
+	text := errs.Message(err)
+	if text == "" {
+		text = "An internal error. The log has it under the request's id."
+	}
+	return &text
+}
+
+// forgetActions removes the actions of servers that nothing is known of any
+// more, when they began before.
+func (s *Service) forgetActions(ctx context.Context, tx *store.Tx, before time.Time) error {
+	const gone = "started_at < ? AND server_id NOT IN (SELECT id FROM compute_known_servers)"
+	_, err := tx.NewDelete().Model((*ActionEvent)(nil)).Where("action_id IN (SELECT id FROM compute_actions WHERE "+gone+")", before).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.NewDelete().Model((*Action)(nil)).Where(gone, before).Exec(ctx)
+	return err
+}
+
+// actions says what actions can be filtered by, for changes-since and
+// changes-before; the request's id is the marker.
+var actions = store.Listing[Action]{Key: "request_id", Default: []store.Sort{{Field: "id", Desc: true}},
+	Columns: map[string]store.Column{"id": {Name: "id"}, "updated_at": {Name: "updated_at", Kind: store.Time}}}
+
+// ListActions gives a page of what was asked of a server, the newest first;
+// deleted also finds servers that were deleted.
+func (s *Service) ListActions(ctx context.Context, serverID string, deleted bool, q store.Query) (list []Action, more bool, err error) {
+	if _, err := s.serverOfActions(ctx, ActionActionsList, serverID, deleted); err != nil {
+		return nil, false, err
+	}
+	return actions.Find(ctx, s.DB.Read(), q, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("server_id = ?", serverID) })
+}
+
+// GetAction gives what a request asked of a server, with its events, the first first.
+func (s *Service) GetAction(ctx context.Context, serverID, requestID string, deleted bool) (*Action, []ActionEvent, error) {
+	if _, err := s.serverOfActions(ctx, ActionActionsShow, serverID, deleted); err != nil {
+		return nil, nil, err
+	}
+	a := new(Action)
+	err := s.DB.Read().NewSelect().Model(a).Where("server_id = ? AND request_id = ?", serverID, requestID).OrderBy("id", bun.OrderAsc).Limit(1).Scan(ctx)
+	if store.IsNone(err) {
+		return nil, nil, errs.NotFoundf("Action %s not found", requestID)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	events := []ActionEvent{}
+	err = s.DB.Read().NewSelect().Model(&events).Where("action_id = ?", a.ID).Order("started_at", "name").Scan(ctx)
+	return a, events, err
+}
+
+// serverOfActions checks that the caller may see what was asked of a server,
+// and gives the project of that.
+func (s *Service) serverOfActions(ctx context.Context, action policy.Action, id string, deleted bool) (projectID string, err error) {
+	table := "compute_servers"
+	if deleted {
+		table = "compute_known_servers"
+	}
+	err = s.DB.QueryRow(ctx, "SELECT project_id FROM "+table+" WHERE id = ?", id).Scan(&projectID)
+	if store.IsNone(err) || err == nil && projectID != auth.From(ctx).ProjectID() && !s.isAdmin(ctx) {
+		return "", errs.NotFoundf("Instance %s could not be found.", id)
+	}
+	if err != nil {
+		return "", err
+	}
+	return projectID, s.policy.Check(ctx, action, policy.Target{"project_id": projectID})
+}
