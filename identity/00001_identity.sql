@@ -7,7 +7,8 @@ CREATE TABLE identity_domains (
 	version BIGINT NOT NULL,
 	name TEXT NOT NULL UNIQUE,
 	description TEXT NOT NULL,
-	enabled BOOLEAN NOT NULL
+	enabled BOOLEAN NOT NULL,
+	tokens_since TIMESTAMP NOT NULL
 );
 
 CREATE TABLE identity_projects (
@@ -19,6 +20,7 @@ CREATE TABLE identity_projects (
 	description TEXT NOT NULL,
 	enabled BOOLEAN NOT NULL,
 	tags TEXT NOT NULL,
+	tokens_since TIMESTAMP NOT NULL,
 	UNIQUE (domain_id, name)
 );
 CREATE INDEX identity_projects_parent ON identity_projects (parent_id);

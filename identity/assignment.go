@@ -16,7 +16,7 @@ type TargetType string
 const (
 	OnProject TargetType = "project"
 	OnDomain  TargetType = "domain"
-	OnSystem  TargetType = "system" // its id is "system"
+	OnSystem  TargetType = "system" // its id is SystemID
 )
 
 // Assignment gives a user a role on a target. It is also its row.
@@ -32,28 +32,25 @@ type Assignment struct {
 // Assign gives a role; the user may have it already.
 func (s *Service) Assign(ctx context.Context, a Assignment) error {
 	return s.assignment(ctx, a, ActionCreateGrant, ActionCreateSystemGrant, func(ctx context.Context, tx *store.Tx) error {
-		if err := assign(ctx, tx, a); err != nil {
-			return err
-		}
-		return s.changed(ctx, tx, "role_assignment.created", a.UserID, a)
+		return s.assign(ctx, tx, a)
 	})
 }
 
-func assign(ctx context.Context, tx *store.Tx, a Assignment) error {
-	_, err := tx.Exec(ctx, `INSERT INTO identity_assignments (user_id, role_id, target_type, target_id, inherited)
-		VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, a.UserID, a.RoleID, a.TargetType, a.TargetID, a.Inherited)
-	return err
+func (s *Service) assign(ctx context.Context, tx *store.Tx, a Assignment) error {
+	fresh, err := someRow(tx.Exec(ctx, `INSERT INTO identity_assignments (user_id, role_id, target_type, target_id, inherited)
+		VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, a.UserID, a.RoleID, a.TargetType, a.TargetID, a.Inherited))
+	if err != nil || !fresh {
+		return err
+	}
+	return s.changed(ctx, tx, "role_assignment.created", a.UserID, a)
 }
 
 // Unassign takes a role away: errs.NotFound when the user does not have it there.
 func (s *Service) Unassign(ctx context.Context, a Assignment) error {
 	return s.assignment(ctx, a, ActionRevokeGrant, ActionRevokeSystemGrant, func(ctx context.Context, tx *store.Tx) error {
-		there, err := tx.NewSelect().Model(&a).WherePK().Exists(ctx)
+		there, err := someRow(tx.NewDelete().Model(&a).WherePK().Exec(ctx))
 		if err != nil || !there {
 			return orError(err, missing("role assignment with role", a.RoleID))
-		}
-		if _, err := tx.NewDelete().Model(&a).WherePK().Exec(ctx); err != nil {
-			return err
 		}
 		return s.changed(ctx, tx, "role_assignment.deleted", a.UserID, a)
 	})

@@ -1,149 +1,116 @@
 package identity
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
-	"github.com/cumulite/cumulite/platform/policy"
-	"github.com/cumulite/cumulite/platform/store"
+	"github.com/cumulite/cumulite/platform/auth"
 )
 
-// CatalogService is a service that the catalogue names. It is also its row.
-type CatalogService struct {
-	bun.BaseModel `bun:"table:identity_services,alias:service" json:"-"`
-	ID            string `bun:"id,pk" json:"id"`
-	Version       int64  `bun:"version,notnull" json:"-"`
-	Type          string `bun:"type,notnull" json:"type"`
-	Name          string `bun:"name,notnull" json:"name"`
-	Description   string `bun:"description,notnull" json:"description"`
-	Enabled       bool   `bun:"enabled,notnull" json:"enabled"`
+// CatalogEntry is a service as a token's catalogue shows it.
+type CatalogEntry struct {
+	ID, Type, Name string
+	Endpoints      []CatalogEndpoint
 }
 
-// Endpoint is where a service is reached. It is also its row.
-type Endpoint struct {
-	bun.BaseModel `bun:"table:identity_endpoints,alias:endpoint" json:"-"`
-	ID            string `bun:"id,pk" json:"id"`
-	Version       int64  `bun:"version,notnull" json:"-"`
-	ServiceID     string `bun:"service_id,notnull" json:"service_id"`
-	RegionID      string `bun:"region_id,notnull" json:"region_id"`
-	Interface     string `bun:"interface,notnull" json:"interface"` // public, internal or admin
-	URL           string `bun:"url,notnull" json:"url"`             // may hold $(project_id)s
-	Enabled       bool   `bun:"enabled,notnull" json:"enabled"`
+// CatalogEndpoint is an endpoint as a token's catalogue shows it, for the
+// project and user of the token.
+type CatalogEndpoint struct{ ID, Interface, RegionID, URL string }
+
+// catalog is what is enabled of services and endpoints, sorted by type, then
+// by region and interface.
+type catalog struct {
+	entries   []CatalogEntry
+	templates bool // some URL holds the id of a project or user
 }
 
-var catalogServices = resource[CatalogService]{
-	noun:   "service",
-	target: func(*CatalogService) policy.Target { return nil },
-	clash:  func(c *CatalogService) string { return "ID " + c.ID },
-	listing: store.Listing[CatalogService]{MaxLimit: maxList, Default: []store.Sort{{Field: "type"}}, Columns: map[string]store.Column{
-		"id": {Name: "id"}, "type": {Name: "type"}, "name": {Name: "name"}}},
-}
-
-var endpoints = resource[Endpoint]{
-	noun:   "endpoint",
-	target: func(*Endpoint) policy.Target { return nil },
-	clash:  func(e *Endpoint) string { return "ID " + e.ID },
-	listing: store.Listing[Endpoint]{MaxLimit: maxList, Columns: map[string]store.Column{
-		"id": {Name: "id"}, "service_id": {Name: "service_id"}, "region_id": {Name: "region_id"}, "interface": {Name: "interface"}}},
-}
-
-// CreateCatalogService is what may be said of a new service.
-type CreateCatalogService struct {
-	Type, Name, Description string
-	Disabled                bool
-}
-
-// UpdateCatalogService is what may be changed; nil fields stay.
-type UpdateCatalogService struct {
-	Type, Name, Description *string
-	Enabled                 *bool
-}
-
-// CreateEndpoint is what may be said of a new endpoint.
-type CreateEndpoint struct {
-	ServiceID, RegionID, Interface, URL string
-	Disabled                            bool
-}
-
-// UpdateEndpoint is what may be changed; nil fields stay.
-type UpdateEndpoint struct {
-	ServiceID, RegionID, Interface, URL *string
-	Enabled                             *bool
-}
-
-// CreateCatalogService adds a service to the catalogue.
-func (s *Service) CreateCatalogService(ctx context.Context, in CreateCatalogService) (*CatalogService, error) {
-	c := &CatalogService{ID: newID(), Type: in.Type, Name: in.Name, Description: in.Description, Enabled: !in.Disabled}
-	return c, catalogServices.create(ctx, s, ActionCreateService, c.ID, c, nil)
-}
-
-// GetCatalogService gives a service of the catalogue.
-func (s *Service) GetCatalogService(ctx context.Context, id string) (*CatalogService, error) {
-	return catalogServices.get(ctx, s, s.DB.Read(), ActionGetService, id)
-}
-
-// ListCatalogServices gives the services of the catalogue.
-func (s *Service) ListCatalogServices(ctx context.Context, q store.Query) ([]CatalogService, bool, error) {
-	return catalogServices.list(ctx, s, ActionListServices, q, nil)
-}
-
-// UpdateCatalogService changes a service of the catalogue.
-func (s *Service) UpdateCatalogService(ctx context.Context, id string, in UpdateCatalogService) (*CatalogService, error) {
-	return catalogServices.update(ctx, s, ActionUpdateService, id, func(_ context.Context, _ *store.Tx, c *CatalogService) error {
-		set(&c.Type, in.Type)
-		set(&c.Name, in.Name)
-		set(&c.Description, in.Description)
-		set(&c.Enabled, in.Enabled)
-		return nil
-	}, "type", "name", "description", "enabled")
-}
-
-// DeleteCatalogService removes a service with its endpoints.
-func (s *Service) DeleteCatalogService(ctx context.Context, id string) error {
-	return catalogServices.remove(ctx, s, ActionDeleteService, id, func(ctx context.Context, tx *store.Tx, _ *CatalogService) error {
-		_, err := tx.Exec(ctx, "DELETE FROM identity_endpoints WHERE service_id = ?", id)
-		return err
-	})
-}
-
-// CreateEndpoint adds an endpoint to a service.
-func (s *Service) CreateEndpoint(ctx context.Context, in CreateEndpoint) (*Endpoint, error) {
-	e := &Endpoint{ID: newID(), ServiceID: in.ServiceID, RegionID: in.RegionID, Interface: in.Interface, URL: in.URL, Enabled: !in.Disabled}
-	return e, endpoints.create(ctx, s, ActionCreateEndpoint, e.ID, e, func(ctx context.Context, tx *store.Tx) error { return e.complete(ctx, tx) })
-}
-
-// complete checks that what e refers to is there.
-func (e *Endpoint) complete(ctx context.Context, db bun.IDB) error {
-	if _, err := catalogServices.need(ctx, db, e.ServiceID); err != nil {
-		return err
+func readCatalog(ctx context.Context, db bun.IDB) (c catalog, err error) {
+	var services []CatalogService
+	if err := db.NewSelect().Model(&services).Where("enabled").Scan(ctx); err != nil {
+		return c, err
 	}
-	return needRegion(ctx, db, e.RegionID)
+	var all []Endpoint
+	if err := db.NewSelect().Model(&all).Where("enabled").Scan(ctx); err != nil {
+		return c, err
+	}
+	slices.SortFunc(services, func(a, b CatalogService) int { return compare(a.Type, b.Type, a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b Endpoint) int {
+		return compare(a.RegionID, b.RegionID, a.Interface, b.Interface, a.ID, b.ID)
+	})
+	of := map[string][]CatalogEndpoint{}
+	for _, e := range all {
+		of[e.ServiceID] = append(of[e.ServiceID], CatalogEndpoint{ID: e.ID, Interface: e.Interface, RegionID: e.RegionID, URL: e.URL})
+		c.templates = c.templates || strings.Contains(e.URL, ")s")
+	}
+	for _, each := range services {
+		c.entries = append(c.entries, CatalogEntry{ID: each.ID, Type: each.Type, Name: each.Name, Endpoints: of[each.ID]})
+	}
+	return c, nil
 }
 
-// GetEndpoint gives an endpoint.
-func (s *Service) GetEndpoint(ctx context.Context, id string) (*Endpoint, error) {
-	return endpoints.get(ctx, s, s.DB.Read(), ActionGetEndpoint, id)
+// forGrant gives the catalogue with URLs for the user and project of g. Those
+// that hold the id of a project are left out when g has none. What it gives
+// may be shared: it must not be changed.
+func (c catalog) forGrant(g auth.Grant) []CatalogEntry {
+	if !c.templates {
+		return c.entries
+	}
+	out := slices.Clone(c.entries)
+	for i := range out {
+		kept := make([]CatalogEndpoint, 0, len(out[i].Endpoints))
+		for _, e := range out[i].Endpoints {
+			var ok bool
+			if e.URL, ok = expandURL(e.URL, g.UserID(), g.ProjectID()); ok {
+				kept = append(kept, e)
+			}
+		}
+		out[i].Endpoints = kept
+	}
+	return out
 }
 
-// ListEndpoints gives the endpoints.
-func (s *Service) ListEndpoints(ctx context.Context, q store.Query) ([]Endpoint, bool, error) {
-	return endpoints.list(ctx, s, ActionListEndpoints, q, nil)
+// expandURL puts ids in for $(project_id)s, %(tenant_id)s and their kin. It is
+// false when the URL asks for something that is not there.
+func expandURL(url, user, project string) (string, bool) {
+	var b strings.Builder
+	for {
+		before, name, after, found := placeholder(url)
+		b.WriteString(before)
+		if !found {
+			return b.String(), true
+		}
+		value := map[string]string{"user_id": user, "project_id": project, "tenant_id": project}[name]
+		if value == "" {
+			return "", false
+		}
+		b.WriteString(value)
+		url = after
+	}
 }
 
-// UpdateEndpoint changes an endpoint.
-func (s *Service) UpdateEndpoint(ctx context.Context, id string, in UpdateEndpoint) (*Endpoint, error) {
-	return endpoints.update(ctx, s, ActionUpdateEndpoint, id, func(ctx context.Context, tx *store.Tx, e *Endpoint) error {
-		set(&e.ServiceID, in.ServiceID)
-		set(&e.RegionID, in.RegionID)
-		set(&e.Interface, in.Interface)
-		set(&e.URL, in.URL)
-		set(&e.Enabled, in.Enabled)
-		return e.complete(ctx, tx)
-	}, "service_id", "region_id", "interface", "url", "enabled")
+// placeholder cuts url around its first $(name)s or %(name)s.
+func placeholder(url string) (before, name, after string, found bool) {
+	for i := 0; i+1 < len(url); i++ {
+		if (url[i] != '$' && url[i] != '%') || url[i+1] != '(' {
+			continue
+		}
+		if name, after, found = strings.Cut(url[i+2:], ")s"); found {
+			return url[:i], name, after, true
+		}
+	}
+	return url, "", "", false
 }
 
-// DeleteEndpoint removes an endpoint.
-func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
-	return endpoints.remove(ctx, s, ActionDeleteEndpoint, id, nil)
+// compare orders by pairs of strings, the first pair that differs.
+func compare(pairs ...string) int {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if c := cmp.Compare(pairs[i], pairs[i+1]); c != 0 {
+			return c
+		}
+	}
+	return 0
 }

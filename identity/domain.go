@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -13,11 +14,12 @@ import (
 // Domain holds users and projects, whose names are unique in it. It is also its row.
 type Domain struct {
 	bun.BaseModel `bun:"table:identity_domains,alias:domain" json:"-"`
-	ID            string `bun:"id,pk" json:"id"`
-	Version       int64  `bun:"version,notnull" json:"-"`
-	Name          string `bun:"name,notnull" json:"name"`
-	Description   string `bun:"description,notnull" json:"description"`
-	Enabled       bool   `bun:"enabled,notnull" json:"enabled"`
+	ID            string    `bun:"id,pk" json:"id"`
+	Version       int64     `bun:"version,notnull" json:"-"`
+	Name          string    `bun:"name,notnull" json:"name"`
+	Description   string    `bun:"description,notnull" json:"description"`
+	Enabled       bool      `bun:"enabled,notnull" json:"enabled"`
+	TokensSince   time.Time `bun:"tokens_since,notnull" json:"-"` // as a User's, for its users and for tokens in it
 }
 
 var domains = resource[Domain]{
@@ -61,14 +63,17 @@ func (s *Service) ListDomains(ctx context.Context, q store.Query) ([]Domain, boo
 	return domains.list(ctx, s, ActionListDomains, q, inDomain(ctx, "id"))
 }
 
-// UpdateDomain changes a domain.
+// UpdateDomain changes a domain. Disabling it ends the tokens of its users and for what is in it.
 func (s *Service) UpdateDomain(ctx context.Context, id string, in UpdateDomain) (*Domain, error) {
 	return domains.update(ctx, s, ActionUpdateDomain, id, func(_ context.Context, _ *store.Tx, d *Domain) error {
 		set(&d.Name, in.Name)
 		set(&d.Description, in.Description)
 		set(&d.Enabled, in.Enabled)
+		if !d.Enabled {
+			d.TokensSince = s.Clock.Now()
+		}
 		return nil
-	}, "name", "description", "enabled")
+	}, "name", "description", "enabled", "tokens_since")
 }
 
 // DeleteDomain removes a disabled domain with all that is in it.

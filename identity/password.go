@@ -2,66 +2,87 @@ package identity
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"runtime"
 
-	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/sync/semaphore"
+	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/store"
 )
 
-// bcryptLimit is how many bytes of a password bcrypt looks at.
-const bcryptLimit = 72
-
-// hasher hashes passwords, as many at once as there are processors: logins
-// wait for each other before they starve everything else.
-type hasher struct {
-	cost  int
-	slots *semaphore.Weighted
-	dummy []byte // compared with for users that are not there
+// password is the hash of a user's password.
+type password struct {
+	bun.BaseModel `bun:"table:identity_passwords,alias:password"`
+	UserID        string `bun:"user_id,pk"`
+	Hash          string `bun:"hash,notnull"`
 }
 
-func newHasher(cost int) (*hasher, error) {
-	dummy, err := bcrypt.GenerateFromPassword([]byte(newID()), cost)
+// ChangePassword lets users change their own password, which ends all of
+// their tokens. Who knows the old one needs no grant.
+func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secret.String) error {
+	if err := s.checkPassword(ctx, id, old); err != nil {
+		return err
+	}
+	if fresh.IsZero() {
+		return errs.Invalidf("Invalid input for field 'password': the password is empty.")
+	}
+	hash, err := s.passwords.hash(ctx, fresh)
 	if err != nil {
-		return nil, errs.Wrap(err, "hash passwords at cost %d", cost)
+		return err
 	}
-	return &hasher{cost, semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), dummy}, nil
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		u, err := users.need(ctx, tx, id)
+		if err != nil || !u.Enabled {
+			return orError(err, unauthenticated("the user %s is disabled", id))
+		}
+		u.TokensSince = s.Clock.Now()
+		if err := store.Update(ctx, tx, u, "tokens_since"); err != nil {
+			return err
+		}
+		if err := setPassword(ctx, tx, id, hash); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, users.event("updated"), id, u)
+	})
 }
 
-func (h *hasher) hash(ctx context.Context, password secret.String) (string, error) {
-	if err := h.slots.Acquire(ctx, 1); err != nil {
-		return "", err
+// checkPassword tells that the user has not that password. A user who is not
+// there, or has no password, is answered alike and takes as long.
+func (s *Service) checkPassword(ctx context.Context, id string, given secret.String) error {
+	hash, err := s.passwordOf(ctx, id)
+	if err != nil {
+		return err
 	}
-	defer h.slots.Release(1)
-	hash, err := bcrypt.GenerateFromPassword(bounded(password), h.cost)
-	return string(hash), err
+	ok, err := s.passwords.matches(ctx, hash, given)
+	if err == nil && !ok {
+		err = unauthenticated("the password of user %q does not match", id)
+	}
+	return err
 }
 
-// matches compares a password with a hash. An empty hash matches nothing and
-// takes as long.
-func (h *hasher) matches(ctx context.Context, hash string, password secret.String) (bool, error) {
-	if err := h.slots.Acquire(ctx, 1); err != nil {
-		return false, err
+// passwordOf gives the hash of a user's password, "" when there is none.
+func (s *Service) passwordOf(ctx context.Context, id string) (string, error) {
+	p, err := store.Get[password](ctx, s.DB.Read(), id)
+	if store.IsNone(err) && s.first.await(ctx, id) {
+		p, err = store.Get[password](ctx, s.DB.Read(), id)
 	}
-	defer h.slots.Release(1)
-	if hash == "" {
-		_ = bcrypt.CompareHashAndPassword(h.dummy, bounded(password))
-		return false, nil
+	if store.IsNone(err) {
+		return "", ctx.Err()
 	}
-	return bcrypt.CompareHashAndPassword([]byte(hash), bounded(password)) == nil, nil
+	return p.Hash, err
 }
 
-// bounded gives what is hashed: a password that is too long for bcrypt is
-// digested, so that all of it counts.
-func bounded(password secret.String) []byte {
-	text := []byte(password.Reveal())
-	if len(text) <= bcryptLimit {
-		return text
+// hashOf hashes a password outside of any transaction; "" for none.
+func (s *Service) hashOf(ctx context.Context, p *secret.String) (string, error) {
+	if p == nil || p.IsZero() {
+		return "", nil
 	}
-	sum := sha256.Sum256(text)
-	return []byte(base64.StdEncoding.EncodeToString(sum[:]))
+	return s.passwords.hash(ctx, *p)
+}
+
+func setPassword(ctx context.Context, tx *store.Tx, userID, hash string) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM identity_passwords WHERE user_id = ?", userID); err != nil || hash == "" {
+		return err
+	}
+	return store.Insert(ctx, tx, &password{UserID: userID, Hash: hash})
 }

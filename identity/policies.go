@@ -38,6 +38,20 @@ const (
 	ActionCreateSystemGrant policy.Action = "identity:create_system_grant_for_user"
 	ActionRevokeSystemGrant policy.Action = "identity:revoke_system_grant_for_user"
 
+	ActionListGrants       policy.Action = "identity:list_grants"
+	ActionListSystemGrants policy.Action = "identity:list_system_grants_for_user"
+	ActionListAssignments  policy.Action = "identity:list_role_assignments"
+	ActionListUserProjects policy.Action = "identity:list_user_projects"
+
+	ActionValidateToken policy.Action = "identity:validate_token"
+	ActionCheckToken    policy.Action = "identity:check_token"
+	ActionRevokeToken   policy.Action = "identity:revoke_token"
+
+	ActionAuthProjects policy.Action = "identity:get_auth_projects"
+	ActionAuthDomains  policy.Action = "identity:get_auth_domains"
+	ActionAuthSystem   policy.Action = "identity:get_auth_system"
+	ActionAuthCatalog  policy.Action = "identity:get_auth_catalog"
+
 	ActionGetRegion    policy.Action = "identity:get_region"
 	ActionListRegions  policy.Action = "identity:list_regions"
 	ActionCreateRegion policy.Action = "identity:create_region"
@@ -60,9 +74,11 @@ const (
 // Checks that several rules share.
 const (
 	admin        = "rule:admin_required"
+	tokenSubject = "user_id:%(target.token.user_id)s"
 	systemReader = "rule:admin_required or (role:reader and system_scope:all)"
 	listed       = systemReader + " or (role:reader and domain_id:%(target.domain_id)s)"
 	managesUser  = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)"
+	seesGrant    = systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s and (domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
 	managesGrant = "rule:admin_required or (role:manager and domain_id:%(target.user.domain_id)s and rule:domain_managed_target_role and " +
 		"(domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
 )
@@ -82,9 +98,14 @@ func Policies() []policy.Rule {
 		{Action: ActionGetRole, Check: systemReader + " or (role:manager and not domain_id:None)", Doc: "Show a role."},
 		{Action: ActionListRoles, Check: systemReader + " or (role:manager and not domain_id:None)", Doc: "List roles."},
 		{Action: ActionListImplied, Check: systemReader, Doc: "List what roles imply."},
-		{Action: ActionCheckGrant, Check: systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s and " +
-			"(domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))", Doc: "Check a role assignment."},
 		{Action: ActionCheckSystemGrant, Check: systemReader, Doc: "Check a role assignment on the system."},
+		{Action: ActionListSystemGrants, Check: systemReader, Doc: "List a user's roles on the system."},
+		{Action: ActionListAssignments, Check: listed, Doc: "List role assignments."},
+		{Action: ActionListUserProjects, Check: systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
+			Doc: "List the projects in which a user has a role."},
+		{Action: ActionValidateToken, Check: systemReader + " or role:service or " + tokenSubject, Doc: "Show a token."},
+		{Action: ActionCheckToken, Check: systemReader + " or " + tokenSubject, Doc: "Check a token."},
+		{Action: ActionRevokeToken, Check: admin + " or " + tokenSubject, Doc: "Revoke a token."},
 	}
 	for _, a := range []policy.Action{ActionCreateDomain, ActionUpdateDomain, ActionDeleteDomain, ActionCreateRole, ActionUpdateRole, ActionDeleteRole,
 		ActionCreateImplied, ActionDeleteImplied, ActionCreateSystemGrant, ActionRevokeSystemGrant,
@@ -92,7 +113,10 @@ func Policies() []policy.Rule {
 		ActionCreateEndpoint, ActionUpdateEndpoint, ActionDeleteEndpoint} {
 		rules = append(rules, policy.Rule{Action: a, Check: admin, Doc: "For administrators."})
 	}
-	for _, a := range []policy.Action{ActionGetRegion, ActionListRegions} {
+	for _, a := range []policy.Action{ActionCheckGrant, ActionListGrants} {
+		rules = append(rules, policy.Rule{Action: a, Check: seesGrant, Doc: "For administrators and the readers of the system or the domain."})
+	}
+	for _, a := range []policy.Action{ActionGetRegion, ActionListRegions, ActionAuthProjects, ActionAuthDomains, ActionAuthSystem, ActionAuthCatalog} {
 		rules = append(rules, policy.Rule{Action: a, Check: "", Doc: "For everyone with a token."})
 	}
 	for _, a := range []policy.Action{ActionGetService, ActionListServices, ActionGetEndpoint, ActionListEndpoints} {

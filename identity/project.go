@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -17,14 +18,15 @@ const maxDepth = 5
 // Project owns resources of all services. It is also its row.
 type Project struct {
 	bun.BaseModel `bun:"table:identity_projects,alias:project" json:"-"`
-	ID            string   `bun:"id,pk" json:"id"`
-	Version       int64    `bun:"version,notnull" json:"-"`
-	Name          string   `bun:"name,notnull" json:"name"`
-	DomainID      string   `bun:"domain_id,notnull" json:"domain_id"`
-	ParentID      string   `bun:"parent_id,notnull" json:"parent_id"` // a project, or the domain at the top
-	Description   string   `bun:"description,notnull" json:"description"`
-	Enabled       bool     `bun:"enabled,notnull" json:"enabled"`
-	Tags          []string `bun:"tags,notnull" json:"tags"`
+	ID            string    `bun:"id,pk" json:"id"`
+	Version       int64     `bun:"version,notnull" json:"-"`
+	Name          string    `bun:"name,notnull" json:"name"`
+	DomainID      string    `bun:"domain_id,notnull" json:"domain_id"`
+	ParentID      string    `bun:"parent_id,notnull" json:"parent_id"` // a project, or the domain at the top
+	Description   string    `bun:"description,notnull" json:"description"`
+	Enabled       bool      `bun:"enabled,notnull" json:"enabled"`
+	Tags          []string  `bun:"tags,notnull" json:"tags"`
+	TokensSince   time.Time `bun:"tokens_since,notnull" json:"-"` // as a User's, for tokens scoped to it
 }
 
 var projects = resource[Project]{
@@ -128,7 +130,8 @@ func (s *Service) ListProjects(ctx context.Context, q store.Query) ([]Project, b
 	return projects.list(ctx, s, ActionListProjects, q, inDomain(ctx, "domain_id"))
 }
 
-// UpdateProject changes a project. One with enabled projects below stays enabled.
+// UpdateProject changes a project. One with enabled projects below stays
+// enabled; disabling ends the tokens for it.
 func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject) (*Project, error) {
 	return projects.update(ctx, s, ActionUpdateProject, id, func(ctx context.Context, tx *store.Tx, p *Project) error {
 		if in.Enabled != nil && !*in.Enabled {
@@ -143,8 +146,11 @@ func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject
 		if in.Tags != nil {
 			p.Tags = unique(*in.Tags)
 		}
+		if !p.Enabled {
+			p.TokensSince = s.Clock.Now()
+		}
 		return nil
-	}, "name", "description", "enabled", "tags")
+	}, "name", "description", "enabled", "tags", "tokens_since")
 }
 
 // DeleteProject removes a project that has none below. The other services

@@ -77,6 +77,19 @@ func (r *resource[T]) create(ctx context.Context, s *Service, action policy.Acti
 	})
 }
 
+// ensure gives the row that the condition finds, or else stores this one. It asks no policy.
+func (r *resource[T]) ensure(ctx context.Context, s *Service, tx *store.Tx, id string, fresh *T, where string, args ...any) (*T, error) {
+	row := new(T)
+	err := tx.NewSelect().Model(row).Where(where, args...).Order("id").Limit(1).Scan(ctx)
+	if !store.IsNone(err) {
+		return row, err
+	}
+	if err := store.Insert(ctx, tx, fresh); err != nil {
+		return nil, err
+	}
+	return fresh, s.changed(ctx, tx, r.event("created"), id, fresh)
+}
+
 // update lets fn change a row that the caller may do action on, before and
 // after, and stores these columns.
 func (r *resource[T]) update(ctx context.Context, s *Service, action policy.Action, id string, fn func(ctx context.Context, tx *store.Tx, row *T) error, columns ...string) (row *T, err error) {

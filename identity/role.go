@@ -87,16 +87,16 @@ func (s *Service) ImplyRole(ctx context.Context, prior, implied string) error {
 		if r, err := roles.need(ctx, tx, implied); err != nil || r.Name == "admin" {
 			return orError(err, errs.Forbiddenf("%s cannot be an implied roles", implied))
 		}
-		if err := imply(ctx, tx, prior, implied); err != nil {
-			return err
-		}
-		return s.changed(ctx, tx, "role.implied", prior, Implication{PriorID: prior, ImpliedID: implied})
+		return s.imply(ctx, tx, prior, implied)
 	})
 }
 
-func imply(ctx context.Context, tx *store.Tx, prior, implied string) error {
-	_, err := tx.Exec(ctx, "INSERT INTO identity_implied_roles (prior_id, implied_id) VALUES (?, ?) ON CONFLICT DO NOTHING", prior, implied)
-	return err
+func (s *Service) imply(ctx context.Context, tx *store.Tx, prior, implied string) error {
+	fresh, err := someRow(tx.Exec(ctx, "INSERT INTO identity_implied_roles (prior_id, implied_id) VALUES (?, ?) ON CONFLICT DO NOTHING", prior, implied))
+	if err != nil || !fresh {
+		return err
+	}
+	return s.changed(ctx, tx, "role.implied", prior, Implication{PriorID: prior, ImpliedID: implied})
 }
 
 func needRoles(ctx context.Context, db bun.IDB, ids ...string) error {
@@ -114,11 +114,8 @@ func (s *Service) UnimplyRole(ctx context.Context, prior, implied string) error 
 		return err
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		res, err := tx.Exec(ctx, "DELETE FROM identity_implied_roles WHERE prior_id = ? AND implied_id = ?", prior, implied)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
+		there, err := someRow(tx.Exec(ctx, "DELETE FROM identity_implied_roles WHERE prior_id = ? AND implied_id = ?", prior, implied))
+		if err != nil || !there {
 			return orError(err, errs.NotFoundf("%s does not imply %s.", prior, implied))
 		}
 		return s.changed(ctx, tx, "role.unimplied", prior, Implication{PriorID: prior, ImpliedID: implied})

@@ -3,9 +3,12 @@ package identity
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"embed"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +42,9 @@ type Options struct {
 	PasswordCost int
 	// CachedTokens bounds how many verified tokens are remembered. Default: 20,000.
 	CachedTokens int
+	// RefuseRescope has tokens of a scope not be taken for another scope
+	// ([token]allow_rescope_scoped_token = false).
+	RefuseRescope bool
 }
 
 // Service holds the rules and rows of identity. Its methods check by policy
@@ -48,7 +54,16 @@ type Service struct {
 	policy    *policy.Enforcer
 	log       *slog.Logger
 	lifetime  time.Duration
+	rescope   bool
 	passwords *hasher
+	first     pending
+
+	// What is remembered of the rows, each part with the revision it was read at.
+	revision  revision
+	tokens    *cache[hashed, known]
+	standings *cache[asked, *standing]
+	rules     atomic.Pointer[rules]
+	reading   sync.Mutex // of rules
 }
 
 //go:embed *.sql
@@ -70,11 +85,22 @@ func New(deps Deps, opts *Options) (*Service, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	passwords, err := newHasher(cmp.Or(o.PasswordCost, 12))
-	if err != nil {
-		return nil, err
-	}
-	return &Service{Deps: deps, policy: rules, log: o.Logger, lifetime: cmp.Or(o.TokenLifetime, time.Hour), passwords: passwords}, nil
+	size := cmp.Or(o.CachedTokens, 20000)
+	return &Service{
+		Deps: deps, policy: rules, log: o.Logger, lifetime: cmp.Or(o.TokenLifetime, time.Hour), rescope: !o.RefuseRescope,
+		passwords: newHasher(cmp.Or(o.PasswordCost, 12)), revision: revision{db: deps.DB},
+		tokens: newCache[hashed, known](size), standings: newCache[asked, *standing](size),
+	}, nil
+}
+
+// Run learns of changes that other processes make and forgets what has
+// expired, until ctx is done. Without it each verification asks the database.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { s.revision.follow(ctx, s.log) })
+	wg.Go(func() { s.runPrune(ctx) })
+	wg.Wait()
+	return nil
 }
 
 // check says in Keystone's words that the caller may not do action on target.
@@ -89,9 +115,8 @@ func (s *Service) check(ctx context.Context, action policy.Action, target policy
 // changed raises the revision, since grants made before may no longer hold,
 // and tells of the change. It is called last in a transaction.
 func (s *Service) changed(ctx context.Context, tx *store.Tx, what, id string, payload any) error {
-	var revision int64
-	if err := tx.QueryRow(ctx, "UPDATE identity_revision SET revision = revision + ? RETURNING revision", 1).Scan(&revision); err != nil {
-		return errs.Wrap(err, "raise the revision")
+	if err := s.revision.raise(ctx, tx); err != nil {
+		return err
 	}
 	return s.Events.Emit(ctx, tx, "identity", what, id, payload)
 }
@@ -105,4 +130,13 @@ func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
 	}
+}
+
+// someRow tells whether a statement changed anything.
+func someRow(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }

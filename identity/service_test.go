@@ -23,6 +23,8 @@ type world struct {
 	*identity.Service
 	admin context.Context
 	clk   *clock.Manual
+	db    *store.Store
+	keys  *token.Keys
 }
 
 func as(ctx context.Context, c auth.Claims, roles ...string) context.Context {
@@ -42,7 +44,15 @@ func newWorld(t testing.TB) *world {
 	admin := as(t.Context(), auth.Claims{User: auth.Ref{ID: "root"}, Project: auth.Ref{ID: "p0"}, Domain: auth.Ref{ID: "default"}}, "admin")
 	_, err = s.CreateDomain(admin, identity.CreateDomain{ID: "default", Name: "Default"})
 	require.NoError(t, err)
-	return &world{s, admin, clk}
+	return &world{s, admin, clk, db, keys}
+}
+
+// role gives the id of a role.
+func (w *world) role(t testing.TB, name string) string {
+	all, _, err := w.ListRoles(w.admin, store.Query{Filters: []store.Filter{{Field: "name", Values: []string{name}}}})
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	return all[0].ID
 }
 
 func kind(t testing.TB, want errs.Kind, err error) {

@@ -7,7 +7,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/auth"
-	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
@@ -24,13 +23,6 @@ type User struct {
 	Enabled          bool           `bun:"enabled,notnull" json:"enabled"`
 	Extra            map[string]any `bun:"extra,notnull" json:"-"`        // email, description and what else the API was told
 	TokensSince      time.Time      `bun:"tokens_since,notnull" json:"-"` // tokens issued in that second or before no longer hold
-}
-
-// password is the hash of a user's password.
-type password struct {
-	bun.BaseModel `bun:"table:identity_passwords,alias:password"`
-	UserID        string `bun:"user_id,pk"`
-	Hash          string `bun:"hash,notnull"`
 }
 
 var users = resource[User]{
@@ -85,21 +77,6 @@ func (s *Service) CreateUser(ctx context.Context, in CreateUser) (*User, error) 
 	})
 }
 
-// hashOf hashes a password outside of any transaction; "" for none.
-func (s *Service) hashOf(ctx context.Context, p *secret.String) (string, error) {
-	if p == nil || p.IsZero() {
-		return "", nil
-	}
-	return s.passwords.hash(ctx, *p)
-}
-
-func setPassword(ctx context.Context, tx *store.Tx, userID, hash string) error {
-	if _, err := tx.Exec(ctx, "DELETE FROM identity_passwords WHERE user_id = ?", userID); err != nil || hash == "" {
-		return err
-	}
-	return store.Insert(ctx, tx, &password{UserID: userID, Hash: hash})
-}
-
 // GetUser gives a user.
 func (s *Service) GetUser(ctx context.Context, id string) (*User, error) {
 	return users.get(ctx, s, s.DB.Read(), ActionGetUser, id)
@@ -132,60 +109,6 @@ func (s *Service) UpdateUser(ctx context.Context, id string, in UpdateUser) (*Us
 		}
 		return setPassword(ctx, tx, id, hash)
 	}, "name", "default_project_id", "enabled", "extra", "tokens_since")
-}
-
-// ChangePassword lets users change their own password; who knows the old one needs no grant.
-func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secret.String) error {
-	u, err := s.checkPassword(ctx, id, old)
-	if err != nil {
-		return err
-	}
-	if fresh.IsZero() {
-		return errs.Invalidf("Invalid input for field 'password': the password is empty.")
-	}
-	hash, err := s.passwords.hash(ctx, fresh)
-	if err != nil {
-		return err
-	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		now, err := users.need(ctx, tx, u.ID)
-		if err != nil {
-			return err
-		}
-		now.TokensSince = s.Clock.Now()
-		if err := store.Update(ctx, tx, now, "tokens_since"); err != nil {
-			return err
-		}
-		if err := setPassword(ctx, tx, u.ID, hash); err != nil {
-			return err
-		}
-		return s.changed(ctx, tx, users.event("updated"), u.ID, now)
-	})
-}
-
-// checkPassword gives the enabled user who has that password. Whatever is
-// wrong is answered alike, and takes as long.
-func (s *Service) checkPassword(ctx context.Context, id string, given secret.String) (*User, error) {
-	u, err := store.Get[User](ctx, s.DB.Read(), id)
-	if err != nil && !store.IsNone(err) {
-		return nil, err
-	}
-	p, perr := store.Get[password](ctx, s.DB.Read(), id)
-	if perr != nil && !store.IsNone(perr) {
-		return nil, perr
-	}
-	hash := ""
-	if err == nil && perr == nil {
-		hash = p.Hash
-	}
-	ok, merr := s.passwords.matches(ctx, hash, given)
-	if merr != nil {
-		return nil, merr
-	}
-	if !ok || !u.Enabled {
-		return nil, unauthenticated("the password of user %s does not match, or the user is disabled", id)
-	}
-	return u, nil
 }
 
 // DeleteUser removes a user with all assignments.
@@ -225,9 +148,4 @@ func merge(old, changes map[string]any) map[string]any {
 		}
 	}
 	return out
-}
-
-// unauthenticated is a failed authentication; only logs say why.
-func unauthenticated(why string, args ...any) error {
-	return errs.New(errs.Unauthenticated, "The request you have made requires authentication.").Because(errs.Invalidf(why, args...))
 }
