@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -64,11 +65,10 @@ func (r *revision) raise(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
-// follow reads the revision until ctx is done.
+// follow reads the revision until ctx is done. It waits by the machine's
+// clock: how old known may be is no matter of the time that a test owns.
 func (r *revision) follow(ctx context.Context, log *slog.Logger) {
 	defer r.followed.Store(false)
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
 	for missed := 0; ctx.Err() == nil; {
 		if err := r.readInTime(ctx); err == nil {
 			missed = 0
@@ -76,10 +76,7 @@ func (r *revision) follow(ctx context.Context, log *slog.Logger) {
 			log.WarnContext(ctx, "the revision of identity cannot be read: every token is checked against the database", "error", err)
 		}
 		r.followed.Store(missed < maxMissed)
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
+		sleep(ctx, clock.System(), followEvery)
 	}
 }
 
@@ -88,4 +85,14 @@ func (r *revision) readInTime(ctx context.Context) error {
 	defer cancel()
 	_, err := r.read(ctx)
 	return err
+}
+
+// sleep waits for d by the clock, or until ctx is done.
+func sleep(ctx context.Context, clk clock.Clock, d time.Duration) {
+	due, stop := clk.At(clk.Now().Add(d))
+	defer stop()
+	select {
+	case <-due:
+	case <-ctx.Done():
+	}
 }

@@ -51,11 +51,6 @@ func (s *Service) runPrune(ctx context.Context) {
 		if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "expired revocations were not removed", "error", err)
 		}
-		due, stop := s.Clock.At(s.Clock.Now().Add(pruneEvery))
-		select {
-		case <-due:
-		case <-ctx.Done():
-		}
-		stop()
+		sleep(ctx, s.Clock, pruneEvery)
 	}
 }
