@@ -5,6 +5,7 @@ INSERT INTO identity_revision (revision) VALUES (1);
 CREATE TABLE identity_domains (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	extra TEXT NOT NULL,
 	name TEXT NOT NULL UNIQUE,
 	description TEXT NOT NULL,
 	enabled BOOLEAN NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE identity_domains (
 CREATE TABLE identity_projects (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	extra TEXT NOT NULL,
 	name TEXT NOT NULL,
 	domain_id TEXT NOT NULL,
 	parent_id TEXT NOT NULL,
@@ -45,6 +47,7 @@ CREATE TABLE identity_passwords (
 CREATE TABLE identity_roles (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	extra TEXT NOT NULL,
 	name TEXT NOT NULL UNIQUE,
 	description TEXT NOT NULL
 );
@@ -69,6 +72,7 @@ CREATE INDEX identity_assignments_role ON identity_assignments (role_id);
 CREATE TABLE identity_regions (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	extra TEXT NOT NULL,
 	description TEXT NOT NULL,
 	parent_region_id TEXT NOT NULL
 );
@@ -76,6 +80,7 @@ CREATE TABLE identity_regions (
 CREATE TABLE identity_services (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	extra TEXT NOT NULL,
 	type TEXT NOT NULL,
 	name TEXT NOT NULL,
 	description TEXT NOT NULL,
@@ -85,6 +90,7 @@ CREATE TABLE identity_services (
 CREATE TABLE identity_endpoints (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	extra TEXT NOT NULL,
 	service_id TEXT NOT NULL,
 	region_id TEXT NOT NULL,
 	interface TEXT NOT NULL,

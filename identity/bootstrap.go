@@ -60,7 +60,7 @@ func (s *Service) Bootstrap(ctx context.Context, b Bootstrap) error {
 
 // bootstrapAdmin makes who and what is needed to administer the rest.
 func (s *Service) bootstrapAdmin(ctx context.Context, tx *store.Tx, name string) (*User, error) {
-	d := &Domain{ID: DefaultDomain, Name: "Default", Description: "The default domain", Enabled: true}
+	d := &Domain{ID: DefaultDomain, Name: "Default", Description: "The default domain", Enabled: true, Extra: map[string]any{}}
 	if _, err := domains.ensure(ctx, s, tx, d.ID, d, "id = ?", d.ID); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Service) bootstrapAdmin(ctx context.Context, tx *store.Tx, name string)
 func (s *Service) bootstrapRoles(ctx context.Context, tx *store.Tx) (admin *Role, err error) {
 	var prior *Role
 	for i, name := range append([]string{"service"}, firstRoles...) {
-		r := &Role{ID: newID(), Name: name}
+		r := &Role{ID: newID(), Name: name, Extra: map[string]any{}}
 		if r, err = roles.ensure(ctx, s, tx, r.ID, r, "name = ?", name); err != nil {
 			return nil, err
 		}
@@ -112,17 +112,17 @@ func (s *Service) bootstrapRoles(ctx context.Context, tx *store.Tx) (admin *Role
 }
 
 func (s *Service) bootstrapProject(ctx context.Context, tx *store.Tx, name, description string) (*Project, error) {
-	p := &Project{ID: newID(), Name: name, DomainID: DefaultDomain, ParentID: DefaultDomain, Description: description, Enabled: true, Tags: []string{}}
+	p := &Project{ID: newID(), Name: name, DomainID: DefaultDomain, ParentID: DefaultDomain, Description: description, Enabled: true, Tags: []string{}, Extra: map[string]any{}}
 	return projects.ensure(ctx, s, tx, p.ID, p, "domain_id = ? AND name = ?", p.DomainID, p.Name)
 }
 
 func (s *Service) bootstrapCatalog(ctx context.Context, tx *store.Tx, b Bootstrap) error {
-	r := &Region{ID: b.Region}
+	r := &Region{ID: b.Region, Extra: map[string]any{}}
 	if _, err := regions.ensure(ctx, s, tx, r.ID, r, "id = ?", r.ID); err != nil {
 		return err
 	}
 	for _, each := range b.Services {
-		c := &CatalogService{ID: newID(), Type: each.Type, Name: each.Name, Description: each.Description, Enabled: true}
+		c := &CatalogService{ID: newID(), Type: each.Type, Name: each.Name, Description: each.Description, Enabled: true, Extra: map[string]any{}}
 		c, err := catalogServices.ensure(ctx, s, tx, c.ID, c, "type = ? AND name = ?", c.Type, c.Name)
 		if err != nil {
 			return err
@@ -140,7 +140,7 @@ func (s *Service) bootstrapEndpoint(ctx context.Context, tx *store.Tx, want *End
 	if want.URL == "" {
 		return nil
 	}
-	want.ID = newID()
+	want.ID, want.Extra = newID(), map[string]any{}
 	e, err := endpoints.ensure(ctx, s, tx, want.ID, want, "service_id = ? AND region_id = ? AND interface = ?", want.ServiceID, want.RegionID, want.Interface)
 	if err != nil || e.URL == want.URL {
 		return err

@@ -12,24 +12,26 @@ import (
 // CatalogService is a service that the catalogue names. It is also its row.
 type CatalogService struct {
 	bun.BaseModel `bun:"table:identity_services,alias:service" json:"-"`
-	ID            string `bun:"id,pk" json:"id"`
-	Version       int64  `bun:"version,notnull" json:"-"`
-	Type          string `bun:"type,notnull" json:"type"`
-	Name          string `bun:"name,notnull" json:"name"`
-	Description   string `bun:"description,notnull" json:"description"`
-	Enabled       bool   `bun:"enabled,notnull" json:"enabled"`
+	ID            string         `bun:"id,pk" json:"id"`
+	Version       int64          `bun:"version,notnull" json:"-"`
+	Type          string         `bun:"type,notnull" json:"type"`
+	Name          string         `bun:"name,notnull" json:"name"`
+	Description   string         `bun:"description,notnull" json:"description"`
+	Enabled       bool           `bun:"enabled,notnull" json:"enabled"`
+	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
 }
 
 // Endpoint is where a service is reached. It is also its row.
 type Endpoint struct {
 	bun.BaseModel `bun:"table:identity_endpoints,alias:endpoint" json:"-"`
-	ID            string `bun:"id,pk" json:"id"`
-	Version       int64  `bun:"version,notnull" json:"-"`
-	ServiceID     string `bun:"service_id,notnull" json:"service_id"`
-	RegionID      string `bun:"region_id,notnull" json:"region_id"`
-	Interface     string `bun:"interface,notnull" json:"interface"` // public, internal or admin
-	URL           string `bun:"url,notnull" json:"url"`             // may hold $(project_id)s
-	Enabled       bool   `bun:"enabled,notnull" json:"enabled"`
+	ID            string         `bun:"id,pk" json:"id"`
+	Version       int64          `bun:"version,notnull" json:"-"`
+	ServiceID     string         `bun:"service_id,notnull" json:"service_id"`
+	RegionID      string         `bun:"region_id,notnull" json:"region_id"`
+	Interface     string         `bun:"interface,notnull" json:"interface"` // public, internal or admin
+	URL           string         `bun:"url,notnull" json:"url"`             // may hold $(project_id)s
+	Enabled       bool           `bun:"enabled,notnull" json:"enabled"`
+	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
 }
 
 var catalogServices = resource[CatalogService]{
@@ -52,29 +54,33 @@ var endpoints = resource[Endpoint]{
 type CreateCatalogService struct {
 	Type, Name, Description string
 	Disabled                bool
+	Extra                   map[string]any
 }
 
 // UpdateCatalogService is what may be changed; nil fields stay.
 type UpdateCatalogService struct {
 	Type, Name, Description *string
 	Enabled                 *bool
+	Extra                   map[string]any // set beside what is there; nil values are taken away
 }
 
 // CreateEndpoint is what may be said of a new endpoint.
 type CreateEndpoint struct {
 	ServiceID, RegionID, Interface, URL string
 	Disabled                            bool
+	Extra                               map[string]any
 }
 
 // UpdateEndpoint is what may be changed; nil fields stay.
 type UpdateEndpoint struct {
 	ServiceID, RegionID, Interface, URL *string
 	Enabled                             *bool
+	Extra                               map[string]any // set beside what is there; nil values are taken away
 }
 
 // CreateCatalogService adds a service to the catalogue.
 func (s *Service) CreateCatalogService(ctx context.Context, in CreateCatalogService) (*CatalogService, error) {
-	c := &CatalogService{ID: newID(), Type: in.Type, Name: in.Name, Description: in.Description, Enabled: !in.Disabled}
+	c := &CatalogService{ID: newID(), Type: in.Type, Name: in.Name, Description: in.Description, Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
 	return c, catalogServices.create(ctx, s, ActionCreateService, c.ID, c, nil)
 }
 
@@ -95,8 +101,9 @@ func (s *Service) UpdateCatalogService(ctx context.Context, id string, in Update
 		set(&c.Name, in.Name)
 		set(&c.Description, in.Description)
 		set(&c.Enabled, in.Enabled)
+		c.Extra = merge(c.Extra, in.Extra)
 		return nil
-	}, "type", "name", "description", "enabled")
+	}, "type", "name", "description", "enabled", "extra")
 }
 
 // DeleteCatalogService removes a service with its endpoints.
@@ -109,7 +116,7 @@ func (s *Service) DeleteCatalogService(ctx context.Context, id string) error {
 
 // CreateEndpoint adds an endpoint to a service.
 func (s *Service) CreateEndpoint(ctx context.Context, in CreateEndpoint) (*Endpoint, error) {
-	e := &Endpoint{ID: newID(), ServiceID: in.ServiceID, RegionID: in.RegionID, Interface: in.Interface, URL: in.URL, Enabled: !in.Disabled}
+	e := &Endpoint{ID: newID(), ServiceID: in.ServiceID, RegionID: in.RegionID, Interface: in.Interface, URL: in.URL, Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
 	return e, endpoints.create(ctx, s, ActionCreateEndpoint, e.ID, e, func(ctx context.Context, tx *store.Tx) error { return e.complete(ctx, tx) })
 }
 
@@ -139,8 +146,9 @@ func (s *Service) UpdateEndpoint(ctx context.Context, id string, in UpdateEndpoi
 		set(&e.Interface, in.Interface)
 		set(&e.URL, in.URL)
 		set(&e.Enabled, in.Enabled)
+		e.Extra = merge(e.Extra, in.Extra)
 		return e.complete(ctx, tx)
-	}, "service_id", "region_id", "interface", "url", "enabled")
+	}, "service_id", "region_id", "interface", "url", "enabled", "extra")
 }
 
 // DeleteEndpoint removes an endpoint.

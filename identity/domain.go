@@ -14,12 +14,13 @@ import (
 // Domain holds users and projects, whose names are unique in it. It is also its row.
 type Domain struct {
 	bun.BaseModel `bun:"table:identity_domains,alias:domain" json:"-"`
-	ID            string    `bun:"id,pk" json:"id"`
-	Version       int64     `bun:"version,notnull" json:"-"`
-	Name          string    `bun:"name,notnull" json:"name"`
-	Description   string    `bun:"description,notnull" json:"description"`
-	Enabled       bool      `bun:"enabled,notnull" json:"enabled"`
-	TokensSince   time.Time `bun:"tokens_since,notnull" json:"-"` // as a User's, for its users and for tokens in it
+	ID            string         `bun:"id,pk" json:"id"`
+	Version       int64          `bun:"version,notnull" json:"-"`
+	Name          string         `bun:"name,notnull" json:"name"`
+	Description   string         `bun:"description,notnull" json:"description"`
+	Enabled       bool           `bun:"enabled,notnull" json:"enabled"`
+	Extra         map[string]any `bun:"extra,notnull" json:"-"`        // what else the API was told
+	TokensSince   time.Time      `bun:"tokens_since,notnull" json:"-"` // as a User's, for its users and for tokens in it
 }
 
 var domains = resource[Domain]{
@@ -36,17 +37,19 @@ type CreateDomain struct {
 	Name        string
 	Description string
 	Disabled    bool
+	Extra       map[string]any
 }
 
 // UpdateDomain is what may be changed; nil fields stay.
 type UpdateDomain struct {
 	Name, Description *string
 	Enabled           *bool
+	Extra             map[string]any // set beside what is there; nil values are taken away
 }
 
 // CreateDomain makes a domain.
 func (s *Service) CreateDomain(ctx context.Context, in CreateDomain) (*Domain, error) {
-	d := &Domain{ID: in.ID, Name: in.Name, Description: in.Description, Enabled: !in.Disabled}
+	d := &Domain{ID: in.ID, Name: in.Name, Description: in.Description, Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
 	if d.ID == "" {
 		d.ID = newID()
 	}
@@ -69,11 +72,12 @@ func (s *Service) UpdateDomain(ctx context.Context, id string, in UpdateDomain) 
 		set(&d.Name, in.Name)
 		set(&d.Description, in.Description)
 		set(&d.Enabled, in.Enabled)
+		d.Extra = merge(d.Extra, in.Extra)
 		if !d.Enabled {
 			d.TokensSince = s.Clock.Now()
 		}
 		return nil
-	}, "name", "description", "enabled", "tokens_since")
+	}, "name", "description", "enabled", "extra", "tokens_since")
 }
 
 // DeleteDomain removes a disabled domain with all that is in it.

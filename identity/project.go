@@ -18,15 +18,16 @@ const maxDepth = 5
 // Project owns resources of all services. It is also its row.
 type Project struct {
 	bun.BaseModel `bun:"table:identity_projects,alias:project" json:"-"`
-	ID            string    `bun:"id,pk" json:"id"`
-	Version       int64     `bun:"version,notnull" json:"-"`
-	Name          string    `bun:"name,notnull" json:"name"`
-	DomainID      string    `bun:"domain_id,notnull" json:"domain_id"`
-	ParentID      string    `bun:"parent_id,notnull" json:"parent_id"` // a project, or the domain at the top
-	Description   string    `bun:"description,notnull" json:"description"`
-	Enabled       bool      `bun:"enabled,notnull" json:"enabled"`
-	Tags          []string  `bun:"tags,notnull" json:"tags"`
-	TokensSince   time.Time `bun:"tokens_since,notnull" json:"-"` // as a User's, for tokens scoped to it
+	ID            string         `bun:"id,pk" json:"id"`
+	Version       int64          `bun:"version,notnull" json:"-"`
+	Name          string         `bun:"name,notnull" json:"name"`
+	DomainID      string         `bun:"domain_id,notnull" json:"domain_id"`
+	ParentID      string         `bun:"parent_id,notnull" json:"parent_id"` // a project, or the domain at the top
+	Description   string         `bun:"description,notnull" json:"description"`
+	Enabled       bool           `bun:"enabled,notnull" json:"enabled"`
+	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
+	Tags          []string       `bun:"tags,notnull" json:"tags"`
+	TokensSince   time.Time      `bun:"tokens_since,notnull" json:"-"` // as a User's, for tokens scoped to it
 }
 
 var projects = resource[Project]{
@@ -48,6 +49,7 @@ type CreateProject struct {
 	ParentID    string // "" is the domain
 	Description string
 	Disabled    bool
+	Extra       map[string]any
 	Tags        []string
 }
 
@@ -55,13 +57,14 @@ type CreateProject struct {
 type UpdateProject struct {
 	Name, Description *string
 	Enabled           *bool
+	Extra             map[string]any // set beside what is there; nil values are taken away
 	Tags              *[]string
 }
 
 // CreateProject makes a project.
 func (s *Service) CreateProject(ctx context.Context, in CreateProject) (*Project, error) {
 	p := &Project{ID: in.ID, Name: in.Name, DomainID: in.DomainID, ParentID: in.ParentID, Description: in.Description,
-		Enabled: !in.Disabled, Tags: unique(in.Tags)}
+		Enabled: !in.Disabled, Tags: unique(in.Tags), Extra: merge(nil, in.Extra)}
 	if p.ID == "" {
 		p.ID = newID()
 	}
@@ -143,6 +146,7 @@ func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject
 		set(&p.Name, in.Name)
 		set(&p.Description, in.Description)
 		set(&p.Enabled, in.Enabled)
+		p.Extra = merge(p.Extra, in.Extra)
 		if in.Tags != nil {
 			p.Tags = unique(*in.Tags)
 		}
@@ -150,7 +154,7 @@ func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject
 			p.TokensSince = s.Clock.Now()
 		}
 		return nil
-	}, "name", "description", "enabled", "tags", "tokens_since")
+	}, "name", "description", "enabled", "extra", "tags", "tokens_since")
 }
 
 // DeleteProject removes a project that has none below. The other services

@@ -13,10 +13,11 @@ import (
 // Region is a part of the cloud with endpoints of its own. It is also its row.
 type Region struct {
 	bun.BaseModel  `bun:"table:identity_regions,alias:region" json:"-"`
-	ID             string `bun:"id,pk" json:"id"` // chosen by who makes it
-	Version        int64  `bun:"version,notnull" json:"-"`
-	Description    string `bun:"description,notnull" json:"description"`
-	ParentRegionID string `bun:"parent_region_id,notnull" json:"parent_region_id"` // "" at the top
+	ID             string         `bun:"id,pk" json:"id"` // chosen by who makes it
+	Version        int64          `bun:"version,notnull" json:"-"`
+	Description    string         `bun:"description,notnull" json:"description"`
+	ParentRegionID string         `bun:"parent_region_id,notnull" json:"parent_region_id"` // "" at the top
+	Extra          map[string]any `bun:"extra,notnull" json:"-"`                           // what else the API was told
 }
 
 var regions = resource[Region]{
@@ -28,14 +29,20 @@ var regions = resource[Region]{
 }
 
 // CreateRegion is what may be said of a new region.
-type CreateRegion struct{ ID, Description, ParentRegionID string }
+type CreateRegion struct {
+	ID, Description, ParentRegionID string
+	Extra                           map[string]any
+}
 
 // UpdateRegion is what may be changed; nil fields stay.
-type UpdateRegion struct{ Description, ParentRegionID *string }
+type UpdateRegion struct {
+	Description, ParentRegionID *string
+	Extra                       map[string]any // set beside what is there; nil values are taken away
+}
 
 // CreateRegion makes a region.
 func (s *Service) CreateRegion(ctx context.Context, in CreateRegion) (*Region, error) {
-	r := &Region{ID: in.ID, Description: in.Description, ParentRegionID: in.ParentRegionID}
+	r := &Region{ID: in.ID, Description: in.Description, ParentRegionID: in.ParentRegionID, Extra: merge(nil, in.Extra)}
 	if r.ID == "" {
 		r.ID = newID()
 	}
@@ -67,6 +74,7 @@ func (s *Service) ListRegions(ctx context.Context, q store.Query) ([]Region, boo
 func (s *Service) UpdateRegion(ctx context.Context, id string, in UpdateRegion) (*Region, error) {
 	return regions.update(ctx, s, ActionUpdateRegion, id, func(ctx context.Context, tx *store.Tx, r *Region) error {
 		set(&r.Description, in.Description)
+		r.Extra = merge(r.Extra, in.Extra)
 		set(&r.ParentRegionID, in.ParentRegionID)
 		for above := r.ParentRegionID; above != ""; {
 			if above == id {
@@ -79,7 +87,7 @@ func (s *Service) UpdateRegion(ctx context.Context, id string, in UpdateRegion) 
 			above = parent.ParentRegionID
 		}
 		return nil
-	}, "description", "parent_region_id")
+	}, "description", "parent_region_id", "extra")
 }
 
 // DeleteRegion removes a region that has no endpoints and no regions within.

@@ -13,10 +13,11 @@ import (
 // Role is what policy asks for. It is also its row.
 type Role struct {
 	bun.BaseModel `bun:"table:identity_roles,alias:role" json:"-"`
-	ID            string `bun:"id,pk" json:"id"`
-	Version       int64  `bun:"version,notnull" json:"-"`
-	Name          string `bun:"name,notnull" json:"name"`
-	Description   string `bun:"description,notnull" json:"description"`
+	ID            string         `bun:"id,pk" json:"id"`
+	Version       int64          `bun:"version,notnull" json:"-"`
+	Name          string         `bun:"name,notnull" json:"name"`
+	Description   string         `bun:"description,notnull" json:"description"`
+	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
 }
 
 // Implication says that who has one role has the other.
@@ -35,14 +36,20 @@ var roles = resource[Role]{
 }
 
 // CreateRole is what may be said of a new role.
-type CreateRole struct{ Name, Description string }
+type CreateRole struct {
+	Name, Description string
+	Extra             map[string]any
+}
 
 // UpdateRole is what may be changed; nil fields stay.
-type UpdateRole struct{ Name, Description *string }
+type UpdateRole struct {
+	Name, Description *string
+	Extra             map[string]any // set beside what is there; nil values are taken away
+}
 
 // CreateRole makes a role.
 func (s *Service) CreateRole(ctx context.Context, in CreateRole) (*Role, error) {
-	r := &Role{ID: newID(), Name: in.Name, Description: in.Description}
+	r := &Role{ID: newID(), Name: in.Name, Description: in.Description, Extra: merge(nil, in.Extra)}
 	return r, roles.create(ctx, s, ActionCreateRole, r.ID, r, nil)
 }
 
@@ -61,8 +68,9 @@ func (s *Service) UpdateRole(ctx context.Context, id string, in UpdateRole) (*Ro
 	return roles.update(ctx, s, ActionUpdateRole, id, func(_ context.Context, _ *store.Tx, r *Role) error {
 		set(&r.Name, in.Name)
 		set(&r.Description, in.Description)
+		r.Extra = merge(r.Extra, in.Extra)
 		return nil
-	}, "name", "description")
+	}, "name", "description", "extra")
 }
 
 // DeleteRole removes a role from everyone who has it.
