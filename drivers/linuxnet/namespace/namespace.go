@@ -63,6 +63,14 @@ func Create(name string) (*Space, error) {
 	return Open(name)
 }
 
+// Find opens a named namespace; nil when there is none.
+func Find(name string) (*Space, error) {
+	if !bound(filepath.Join(dir, name)) {
+		return nil, nil
+	}
+	return Open(name)
+}
+
 func bound(path string) bool {
 	var st unix.Statfs_t
 	return unix.Statfs(path, &st) == nil && st.Type == nsfs
@@ -141,20 +149,26 @@ func (s *Space) Do(fn func() error) error {
 func (s *Space) Sysctls(values map[string]string) error {
 	return s.Do(func() error {
 		for key, value := range values {
-			file, err := os.OpenFile("/proc/sys/net/"+key, os.O_WRONLY, 0)
-			if errors.Is(err, os.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			_, err = file.WriteString(value)
-			if err := errors.Join(err, file.Close()); err != nil {
+			if err := set(key, value); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// Need sets a kernel parameter that must be there.
+func (s *Space) Need(key, value string) error {
+	return s.Do(func() error { return set(key, value) })
+}
+
+func set(key, value string) error {
+	file, err := os.OpenFile("/proc/sys/net/"+key, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(value)
+	return errors.Join(err, file.Close())
 }
 
 // onThread runs fn on a thread of its own, which ends with fn: whatever

@@ -93,6 +93,9 @@ func (r *Records[T]) Put(id string, item T) error {
 	return nil
 }
 
+// Forget drops a record from memory; its file stays.
+func (r *Records[T]) Forget(id string) { delete(r.items, id) }
+
 // write puts a file in place in one step.
 func write(path string, text []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "new-*") // 0600
@@ -105,8 +108,18 @@ func write(path string, text []byte) error {
 	}
 	if err != nil {
 		os.Remove(file.Name())
+		return err
 	}
-	return err
+	return sync(filepath.Dir(path))
+}
+
+// sync puts a folder's names on disk.
+func sync(dir string) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // Delete forgets a record; one that is not there is no error.

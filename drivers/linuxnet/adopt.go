@@ -1,0 +1,64 @@
+package linuxnet
+
+import (
+	"github.com/cumulite/cumulite/drivers/linuxnet/filter"
+	"github.com/cumulite/cumulite/drivers/linuxnet/state"
+	"github.com/cumulite/cumulite/network"
+)
+
+// adopt puts everything that is recorded in force: the filter as a whole, then
+// each object that it is for. An object that cannot be is not in force: it is
+// missing from the inventory until someone ensures it.
+func (d *Driver) adopt() error {
+	f, err := filter.New(d.space.FD(), d.names.filter(), d.bridges(), d.filtered(), d.records.groups.All())
+	if f == nil {
+		return err
+	}
+	if err != nil {
+		d.o.Logger.Error("security groups are not in force", "error", err)
+	}
+	d.filter = f
+	for id, p := range d.records.ports.All() {
+		d.guests.set(p)
+		doc, _ := d.records.metadata.Get(id)
+		d.guests.tell(id, doc.Files)
+	}
+	adoptKind(d, "network", d.records.networks, d.applyNetwork)
+	adoptKind(d, "port", d.records.ports, d.applyPort)
+	adoptKind(d, "router", d.records.routers, func(r network.RouterSpec) error { return d.applyRouter(r, r) })
+	return nil
+}
+
+func adoptKind[T any](d *Driver, what string, all *state.Records[T], apply func(T) error) {
+	for _, id := range all.IDs() {
+		item, _ := all.Get(id)
+		if err := apply(item); err != nil {
+			d.o.Logger.Error(what+" is not in force", "id", id, "error", err)
+			all.Forget(id)
+		}
+	}
+}
+
+func (d *Driver) bridges() map[string]filter.Bridge {
+	all := map[string]filter.Bridge{}
+	for id, n := range d.records.networks.All() {
+		all[id] = filter.Bridge{Link: d.names.link(bridge, id), Zone: n.Zone}
+	}
+	return all
+}
+
+// filtered gives the ports as the filter knows them.
+func (d *Driver) filtered() map[string]filter.Port {
+	all := map[string]filter.Port{}
+	for id, p := range d.records.ports.All() {
+		n, _ := d.records.networks.Get(p.NetworkID)
+		mac, err := parseMAC(p.MAC)
+		if err != nil {
+			continue
+		}
+		if rules, err := d.filterOf(n.Spec, p, mac, leaseOf(n.Spec, p, mac) != nil); err == nil {
+			all[id] = rules
+		}
+	}
+	return all
+}

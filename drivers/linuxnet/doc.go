@@ -1,0 +1,44 @@
+// Package linuxnet is a host's networking made of what every Linux kernel has:
+// bridges, taps, network namespaces and nftables. It runs no program.
+//
+//	host, err := linuxnet.Open("/var/lib/cumulite/network", &linuxnet.Options{Name: "hv1"})
+//
+// # What is where
+//
+//	 guest       guest         169.254.169.254        router, a namespace     the host itself
+//	   │           │             a namespace          SNAT, floating addresses  (external only)
+//	  tap         tap                │                    │          │               │
+//	┌──┴───────────┴─────────────────┴────────────────────┴──┐   ┌───┴───────────────┴────┐
+//	│ bridge: a network                                      │   │ bridge: an external one│
+//	└────────────────────────────────────────────────────────┘   └────────────────────────┘
+//
+// Bridges never hand a frame to the host: its own stack is reached by a link
+// that is plugged into an external network, and holds the gateway's address
+// there. So there is no way out of a network but a router. The package filter
+// decides what taps send and get; nothing passes a tap that it does not know.
+//
+// DHCP is answered on each tap, before the bridge, by the package dhcp. The
+// metadata service listens in a namespace for each network; the filter lets a
+// port speak to it by the port's own addresses and MAC only, whatever else the
+// port may send, and leads it there by whatever way the guest chose. So the
+// address that a connection comes from says who asks.
+//
+// # What outlives the process
+//
+// Links, filters and namespaces do. Each object's spec is a file (0600) in the
+// state directory, written when it is in force. Open puts everything in force
+// anew from there, also after the machine was started anew, and DHCP and
+// metadata answer when it returns: nobody else is asked. One process at a time
+// has the state directory; a second is refused.
+//
+// # What the host must have
+//
+// The rights of root, bridges, taps, veth, nftables, and br_netfilter: bridged
+// packets are shown to the connection tracking of the IP family. A host whose
+// other rules drop forwarded packets (Docker sets such a policy) has to let
+// those from bridges to themselves pass.
+//
+// Tunnels between hosts are not there yet: a network of type vxlan is what this
+// host has of it. IPv6 is not either: no IPv6 packet passes a port with port
+// security, and specs with IPv6 addresses are refused.
+package linuxnet

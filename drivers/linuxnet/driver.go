@@ -1,0 +1,223 @@
+package linuxnet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cumulite/cumulite/drivers/linuxnet/dhcp"
+	"github.com/cumulite/cumulite/drivers/linuxnet/filter"
+	"github.com/cumulite/cumulite/drivers/linuxnet/metadata"
+	"github.com/cumulite/cumulite/drivers/linuxnet/namespace"
+	"github.com/cumulite/cumulite/drivers/linuxnet/state"
+	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/errs"
+)
+
+// maxMTU is that of the kernel's bridges and taps.
+const maxMTU = 65521
+
+// Options are what is not the default of a Driver.
+type Options struct {
+	Name string // of this host, as compute knows it; the system's host name
+	// Prefix of all links, namespaces and tables: two or three small letters,
+	// on this machine no other driver's and no other links'. "cml"
+	Prefix    string
+	Namespace string // network namespace of bridges and taps, by name or path; the process's own
+	Logger    *slog.Logger
+}
+
+func (o Options) filled() (Options, error) {
+	if o.Name == "" {
+		o.Name, _ = os.Hostname()
+	}
+	o.Name, o.Prefix = cmp.Or(o.Name, "localhost"), cmp.Or(o.Prefix, "cml")
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if !prefixes.MatchString(o.Prefix) {
+		return o, fmt.Errorf("linuxnet: prefix %q is not two or three small letters", o.Prefix)
+	}
+	return o, nil
+}
+
+// Driver is the network.Driver of this machine. Close it to let another have
+// the state directory; all that is in force stays, but DHCP and metadata are
+// answered only by an open driver.
+type Driver struct {
+	o      Options
+	names  names
+	space  *namespace.Space
+	lock   *os.File
+	filter *filter.Filter
+	guests guests
+
+	mu       sync.Mutex // one change at a time
+	records  records
+	dhcp     map[string]*dhcp.Responder  // by port
+	metadata map[string]*metadata.Server // by network
+}
+
+var _ network.Driver = (*Driver)(nil)
+
+// records are what is in force.
+type records struct {
+	networks *state.Records[networkRecord]
+	ports    *state.Records[network.PortSpec]
+	groups   *state.Records[network.GroupSpec]
+	routers  *state.Records[network.RouterSpec]
+	metadata *state.Records[network.Metadata]
+}
+
+// Open gives the driver that keeps its state under stateDir, an absolute path,
+// and puts in force what is recorded there.
+func Open(stateDir string, opts *Options) (*Driver, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	o, err := o.filled()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := take(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{o: o, names: names(o.Prefix), lock: lock, dhcp: map[string]*dhcp.Responder{}, metadata: map[string]*metadata.Server{}}
+	if err := d.open(stateDir); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// take makes the state directory and locks it for this process.
+func take(stateDir string) (*os.File, error) {
+	if !filepath.IsAbs(stateDir) {
+		return nil, fmt.Errorf("linuxnet: state directory %q is not absolute", stateDir)
+	}
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(stateDir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("linuxnet: another process has the state directory %s: %w", stateDir, err)
+	}
+	return lock, nil
+}
+
+func (d *Driver) open(stateDir string) (err error) {
+	if d.records, err = load(stateDir); err != nil {
+		return fmt.Errorf("linuxnet: %w", err)
+	}
+	if d.space, err = namespace.Open(d.o.Namespace); err != nil {
+		return fmt.Errorf("linuxnet: %w", err)
+	}
+	if err := d.space.Need("bridge/bridge-nf-call-iptables", "1"); err != nil {
+		return fmt.Errorf("linuxnet: security groups need the kernel's br_netfilter: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.adopt()
+}
+
+func load(dir string) (r records, err error) {
+	r.networks, err = loadKind[networkRecord](dir, "networks", err)
+	r.ports, err = loadKind[network.PortSpec](dir, "ports", err)
+	r.groups, err = loadKind[network.GroupSpec](dir, "groups", err)
+	r.routers, err = loadKind[network.RouterSpec](dir, "routers", err)
+	r.metadata, err = loadKind[network.Metadata](dir, "metadata", err)
+	return r, err
+}
+
+func loadKind[T any](dir, kind string, before error) (*state.Records[T], error) {
+	if before != nil {
+		return nil, before
+	}
+	return state.Load[T](filepath.Join(dir, kind))
+}
+
+// Close ends DHCP and metadata, and lets go of the state directory.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var failed error
+	for id, r := range d.dhcp {
+		failed = errors.Join(failed, r.Close())
+		delete(d.dhcp, id)
+	}
+	for id, s := range d.metadata {
+		failed = errors.Join(failed, s.Close())
+		delete(d.metadata, id)
+	}
+	if d.space != nil {
+		failed = errors.Join(failed, d.space.Close())
+		d.space = nil
+	}
+	if d.lock != nil {
+		failed = errors.Join(failed, d.lock.Close())
+		d.lock = nil
+	}
+	return failed
+}
+
+// Describe implements network.Driver.
+func (d *Driver) Describe(ctx context.Context) (network.Host, error) {
+	return network.Host{
+		Name: d.o.Name, Technology: "linuxnet", VIFType: "tap", MaxMTU: maxMTU,
+		NetworkTypes: []string{"local", "flat", "vxlan"},
+	}, ctx.Err()
+}
+
+// Inventory implements network.Driver.
+func (d *Driver) Inventory(ctx context.Context) (all network.Inventory, err error) {
+	err = d.change(ctx, "take the inventory", func() error {
+		r := d.records
+		all = network.Inventory{
+			Networks: generations(r.networks, func(n networkRecord) int64 { return n.Spec.Generation }),
+			Ports:    generations(r.ports, func(p network.PortSpec) int64 { return p.Generation }),
+			Groups:   generations(r.groups, func(g network.GroupSpec) int64 { return g.Generation }),
+			Routers:  generations(r.routers, func(r network.RouterSpec) int64 { return r.Generation }),
+		}
+		return nil
+	})
+	return all, err
+}
+
+func generations[T any](all *state.Records[T], of func(T) int64) map[string]int64 {
+	out := map[string]int64{}
+	for id, item := range all.All() {
+		out[id] = of(item)
+	}
+	return out
+}
+
+// change is the frame of every call: one at a time, on an open driver. What
+// the kernel or the disk refuses may succeed when it is repeated.
+func (d *Driver) change(ctx context.Context, what string, fn func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d.lock == nil {
+		return errs.New(errs.Unavailable, "The host could not %s: its driver is closed.", what)
+	}
+	err := fn()
+	if err != nil && errs.KindOf(err) == errs.Internal {
+		d.o.Logger.Warn(what, "error", err)
+		return errs.New(errs.Unavailable, "The host could not %s.", what).Because(err)
+	}
+	return err
+}
