@@ -116,3 +116,6 @@ func (s *Service) ClearQuotas(ctx context.Context, projectID string) error {
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.quotas.ClearLimits(ctx, tx, projectID) })
 }
+
+// QuotaNames gives what is limited, with the limits that a new cloud has.
+func (s *Service) QuotaNames() map[quota.Resource]int { return s.quotas.Defaults() }

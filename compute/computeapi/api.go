@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
@@ -13,6 +14,7 @@ import (
 type handler struct {
 	compute *compute.Service
 	cfg     httpapi.Config
+	clock   clock.Clock
 }
 
 // New gives the API. Of cfg the caller sets where it is (Prefix, PublicURL,
@@ -24,8 +26,9 @@ func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	cfg.StrictQuery = httpapi.V("2.75")
 	cfg.Versions = &httpapi.Microversions{Min: httpapi.V("2.1"), Max: httpapi.V("2.96"), Type: "compute", LegacyHeader: "X-OpenStack-Nova-API-Version"}
 	cfg.Document = discovery.Nova("v2.1", "2013-07-23T11:33:21Z", "application/vnd.openstack.compute+json;version=2.1")
-	h := handler{servers, cfg}
+	h := handler{servers, cfg, servers.Clock}
 	return httpapi.New(cfg, slices.Concat(
 		h.flavorRoutes(), h.extraSpecRoutes(), h.flavorAccessRoutes(), h.keypairRoutes(), h.extensionRoutes(),
+		h.serverGroupRoutes(), h.quotaRoutes(), h.limitRoutes(), h.usageRoutes(), h.actionRoutes(),
 	))
 }
