@@ -101,12 +101,11 @@ func (s *Service) proveToken(ctx context.Context, text secret.String, want Scope
 		return p, err
 	}
 	c := g.Claims()
-	scoped := c.Project.ID != "" || g.DomainID() != ""
 	switch {
 	case c.System && (want.Project != (Lookup{}) || want.Domain != (Lookup{})):
 		return p, errs.Forbiddenf("You are not authorized to perform the requested action: " +
 			"Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed..")
-	case scoped && !s.rescope:
+	case !c.Unscoped && !s.rescope:
 		return p, errs.Forbiddenf("You are not authorized to perform the requested action: rescope a scoped token.")
 	}
 	return proof{user: c.User.ID, methods: append(slices.Clone(c.Methods), "token"), expires: c.ExpiresAt, chain: c.AuditIDs[len(c.AuditIDs)-1]}, nil

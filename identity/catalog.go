@@ -76,33 +76,18 @@ func (c catalog) forGrant(g auth.Grant) []CatalogEntry {
 // expandURL puts ids in for $(project_id)s, %(tenant_id)s and their kin. It is
 // false when the URL asks for something that is not there.
 func expandURL(url, user, project string) (string, bool) {
-	var b strings.Builder
-	for {
-		before, name, after, found := placeholder(url)
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		value := map[string]string{"user_id": user, "project_id": project, "tenant_id": project}[name]
-		if value == "" {
+	values := map[string]string{"user_id": user, "project_id": project, "tenant_id": project}
+	before, rest, more := strings.Cut(strings.ReplaceAll(url, "$(", "%("), "%(")
+	out := before
+	for more {
+		name, after, closed := strings.Cut(rest, ")s")
+		if values[name] == "" || !closed {
 			return "", false
 		}
-		b.WriteString(value)
-		url = after
+		before, rest, more = strings.Cut(after, "%(")
+		out += values[name] + before
 	}
-}
-
-// placeholder cuts url around its first $(name)s or %(name)s.
-func placeholder(url string) (before, name, after string, found bool) {
-	for i := 0; i+1 < len(url); i++ {
-		if (url[i] != '$' && url[i] != '%') || url[i+1] != '(' {
-			continue
-		}
-		if name, after, found = strings.Cut(url[i+2:], ")s"); found {
-			return url[:i], name, after, true
-		}
-	}
-	return url, "", "", false
+	return out, true
 }
 
 // compare orders by pairs of strings, the first pair that differs.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -120,8 +121,11 @@ func (s *Service) CreateEndpoint(ctx context.Context, in CreateEndpoint) (*Endpo
 	return e, endpoints.create(ctx, s, ActionCreateEndpoint, e.ID, e, func(ctx context.Context, tx *store.Tx) error { return e.complete(ctx, tx) })
 }
 
-// complete checks that what e refers to is there.
+// complete checks that what e refers to is there, and that its URL can be filled in.
 func (e *Endpoint) complete(ctx context.Context, db bun.IDB) error {
+	if _, ok := expandURL(e.URL, "-", "-"); !ok {
+		return errs.Invalidf("Cannot create an endpoint with an invalid URL: %s.", e.URL)
+	}
 	if _, err := catalogServices.need(ctx, db, e.ServiceID); err != nil {
 		return err
 	}

@@ -38,10 +38,11 @@ const (
 	ActionCreateSystemGrant policy.Action = "identity:create_system_grant_for_user"
 	ActionRevokeSystemGrant policy.Action = "identity:revoke_system_grant_for_user"
 
-	ActionListGrants       policy.Action = "identity:list_grants"
-	ActionListSystemGrants policy.Action = "identity:list_system_grants_for_user"
-	ActionListAssignments  policy.Action = "identity:list_role_assignments"
-	ActionListUserProjects policy.Action = "identity:list_user_projects"
+	ActionListGrants          policy.Action = "identity:list_grants"
+	ActionListSystemGrants    policy.Action = "identity:list_system_grants_for_user"
+	ActionListAssignments     policy.Action = "identity:list_role_assignments"
+	ActionListAssignmentsTree policy.Action = "identity:list_role_assignments_for_tree"
+	ActionListUserProjects    policy.Action = "identity:list_user_projects"
 
 	ActionValidateToken policy.Action = "identity:validate_token"
 	ActionCheckToken    policy.Action = "identity:check_token"
@@ -101,6 +102,7 @@ func Policies() []policy.Rule {
 		{Action: ActionCheckSystemGrant, Check: systemReader, Doc: "Check a role assignment on the system."},
 		{Action: ActionListSystemGrants, Check: systemReader, Doc: "List a user's roles on the system."},
 		{Action: ActionListAssignments, Check: listed, Doc: "List role assignments."},
+		{Action: ActionListAssignmentsTree, Check: listed, Doc: "List role assignments on a project and those below it."},
 		{Action: ActionListUserProjects, Check: systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
 			Doc: "List the projects in which a user has a role."},
 		{Action: ActionValidateToken, Check: systemReader + " or role:service or " + tokenSubject, Doc: "Show a token."},

@@ -2,31 +2,33 @@ package identity
 
 import (
 	"context"
-	"slices"
 
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
 )
 
-// AuthProjects gives the projects that the caller can get a token for, sorted by name.
+// AuthProjects gives the projects in which the caller has a role, for which
+// there are tokens unless they are disabled.
 func (s *Service) AuthProjects(ctx context.Context) ([]Project, error) {
 	if err := s.check(ctx, ActionAuthProjects, nil); err != nil {
 		return nil, err
 	}
-	return s.projectsOf(ctx, auth.From(ctx).UserID())
+	all, _, err := s.projectsOf(ctx, auth.From(ctx).UserID(), store.Query{})
+	return all, err
 }
 
-// ListUserProjects gives the projects in which a user has a role, sorted by name.
-func (s *Service) ListUserProjects(ctx context.Context, userID string) ([]Project, error) {
+// ListUserProjects gives the projects in which a user has a role.
+func (s *Service) ListUserProjects(ctx context.Context, userID string, q store.Query) ([]Project, bool, error) {
 	if _, err := users.get(ctx, s, s.DB.Read(), ActionListUserProjects, userID); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return s.projectsOf(ctx, userID)
+	return s.projectsOf(ctx, userID, q)
 }
 
-// AuthDomains gives the domains that the caller can get a token for, sorted by name.
+// AuthDomains gives the domains on which the caller has a role, sorted by name.
 func (s *Service) AuthDomains(ctx context.Context) ([]Domain, error) {
 	if err := s.check(ctx, ActionAuthDomains, nil); err != nil {
 		return nil, err
@@ -72,61 +74,18 @@ func (s *Service) targets(userID string, t TargetType) *bun.SelectQuery {
 }
 
 // projectsOf gives the projects in which a user has a role, there or inherited.
-func (s *Service) projectsOf(ctx context.Context, userID string) ([]Project, error) {
+func (s *Service) projectsOf(ctx context.Context, userID string, q store.Query) ([]Project, bool, error) {
 	var held []Assignment
 	if err := s.DB.Read().NewSelect().Model(&held).Where("user_id = ?", userID).Scan(ctx); err != nil {
-		return nil, errs.Wrap(err, "list the roles of a user")
+		return nil, false, errs.Wrap(err, "list the roles of a user")
 	}
 	t, err := s.treeFor(ctx, held)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	ids := []string{}
+	var ids []string
 	for _, a := range held {
 		ids = append(ids, t.reach(a)...)
 	}
-	out := []Project{}
-	err = s.DB.Read().NewSelect().Model(&out).Where("id IN (?)", bun.List(ids)).Order("name", "id").Scan(ctx)
-	return out, errs.Wrap(err, "list the projects of a user")
-}
-
-// tree knows which projects are below a domain or project, as far as it was needed.
-type tree struct{ below, within map[string][]string }
-
-// treeFor reads the projects when one of the assignments is inherited by some.
-func (s *Service) treeFor(ctx context.Context, held []Assignment) (*tree, error) {
-	t := &tree{below: map[string][]string{}, within: map[string][]string{}}
-	if !slices.ContainsFunc(held, func(a Assignment) bool { return a.Inherited }) {
-		return t, nil
-	}
-	var all []Project
-	if err := s.DB.Read().NewSelect().Model(&all).Column("id", "domain_id", "parent_id").Scan(ctx); err != nil {
-		return nil, errs.Wrap(err, "read the tree of projects")
-	}
-	for _, p := range all {
-		t.below[p.ParentID] = append(t.below[p.ParentID], p.ID)
-		t.within[p.DomainID] = append(t.within[p.DomainID], p.ID)
-	}
-	return t, nil
-}
-
-// reach gives the projects on which an assignment holds.
-func (t *tree) reach(a Assignment) []string {
-	switch {
-	case a.TargetType == OnDomain && a.Inherited:
-		return t.within[a.TargetID]
-	case a.TargetType != OnProject:
-		return nil
-	case !a.Inherited:
-		return []string{a.TargetID}
-	}
-	return t.subtree(a.TargetID, nil)
-}
-
-// subtree adds the projects below id to out.
-func (t *tree) subtree(id string, out []string) []string {
-	for _, p := range t.below[id] {
-		out = t.subtree(p, append(out, p))
-	}
-	return out
+	return projects.listing.Find(ctx, s.DB.Read(), q, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id IN (?)", bun.List(ids)) })
 }

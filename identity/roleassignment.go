@@ -18,7 +18,8 @@ type AssignmentFilter struct {
 	GroupID        string // nobody has roles by a group: with one the list is empty
 	Target         TargetType
 	TargetID       string
-	Inherited      *bool
+	Subtree        bool  // the projects below the target too
+	Inherited      *bool // given to the projects below a target; when Effective, come from there
 	// Effective shows what holds in the end: roles inherited from above stand
 	// on the projects themselves, and implied roles beside those that imply them.
 	Effective bool
@@ -33,51 +34,81 @@ type RoleAssignment struct {
 	User, Role, Target Named
 }
 
-// Named is a user, role, project or domain by its names.
-type Named struct{ ID, Name, DomainID, DomainName string }
-
 // ListRoleAssignments gives the role assignments that the filter lets through;
 // to a caller scoped to a domain those on it and on its projects.
 func (s *Service) ListRoleAssignments(ctx context.Context, f AssignmentFilter) ([]RoleAssignment, error) {
 	domain := auth.From(ctx).DomainID()
-	if err := s.check(ctx, ActionListAssignments, policy.Target{"target.domain_id": domain}); err != nil {
+	if err := s.mayList(ctx, f, domain); err != nil {
 		return nil, err
 	}
 	if err := f.sound(); err != nil || f.GroupID != "" {
 		return []RoleAssignment{}, err
 	}
-	given, err := s.givenFor(ctx, f)
+	targets, err := s.wanted(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	out := given
+	out, err := s.givenFor(ctx, f)
+	if err != nil {
+		return nil, err
+	}
 	if f.Effective {
-		if out, err = s.effective(ctx, given); err != nil {
+		if out, err = s.effective(ctx, out); err != nil {
 			return nil, err
 		}
 	}
-	out = slices.DeleteFunc(out, func(a RoleAssignment) bool { return !f.lets(a.Assignment) })
+	out = slices.DeleteFunc(out, func(a RoleAssignment) bool {
+		return !f.lets(a) || targets != nil && !slices.Contains(targets, a.TargetID)
+	})
 	return s.named(ctx, out, domain)
+}
+
+// mayList checks the policy of the list, which for a subtree is that of its top.
+func (s *Service) mayList(ctx context.Context, f AssignmentFilter, domain string) error {
+	if !f.Subtree {
+		return s.check(ctx, ActionListAssignments, policy.Target{"target.domain_id": domain})
+	}
+	p, err := projects.need(ctx, s.DB.Read(), f.TargetID)
+	if err != nil {
+		return orError(s.check(ctx, ActionListAssignmentsTree, nil), err)
+	}
+	return s.check(ctx, ActionListAssignmentsTree, policy.Target{"target.domain_id": p.DomainID})
 }
 
 // sound tells which filters Keystone refuses together.
 func (f AssignmentFilter) sound() error {
 	switch {
+	case f.Subtree && f.Target != OnProject:
+		return errs.Invalidf("scope.project.id must be specified if include_subtree is also specified")
 	case f.UserID != "" && f.GroupID != "":
 		return errs.Invalidf("Specify a user or group, not both")
 	case f.Effective && f.GroupID != "":
 		return errs.Invalidf("Combining effective and group filter will always result in an empty list.")
-	case f.Effective && f.Inherited != nil && *f.Inherited:
-		return errs.Invalidf("Combining effective and inherited_to filter will always result in an empty list.")
+	case f.Effective && f.Target == OnDomain && f.Inherited != nil && *f.Inherited:
+		return errs.Invalidf("Combining effective, domain and inherited filters will always result in an empty list.")
 	}
 	return nil
 }
 
-// lets tells whether an assignment passes the filter.
-func (f AssignmentFilter) lets(a Assignment) bool {
-	return (f.UserID == "" || f.UserID == a.UserID) && (f.RoleID == "" || f.RoleID == a.RoleID) &&
-		(f.Target == "" || f.Target == a.TargetType) && (f.TargetID == "" || f.TargetID == a.TargetID) &&
-		(f.Inherited == nil || *f.Inherited == a.Inherited)
+// wanted gives the ids of targets that are asked for, nil for all.
+func (s *Service) wanted(ctx context.Context, f AssignmentFilter) ([]string, error) {
+	switch {
+	case f.TargetID == "":
+		return nil, nil
+	case !f.Subtree:
+		return []string{f.TargetID}, nil
+	}
+	t, err := s.tree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.subtree(f.TargetID, []string{f.TargetID}), nil
+}
+
+// lets tells whether an assignment passes the filter, but for the id of its target.
+func (f AssignmentFilter) lets(a RoleAssignment) bool {
+	return (f.RoleID == "" || f.RoleID == a.RoleID) && (f.Target == "" || f.Target == a.TargetType) &&
+		(f.Inherited == nil || *f.Inherited == a.From.Inherited)
 }
 
 // givenFor reads the assignments that the filter may let through. What holds
@@ -85,15 +116,15 @@ func (f AssignmentFilter) lets(a Assignment) bool {
 func (s *Service) givenFor(ctx context.Context, f AssignmentFilter) ([]RoleAssignment, error) {
 	var rows []Assignment
 	q := s.DB.Read().NewSelect().Model(&rows).Order("target_type", "target_id", "user_id", "role_id", "inherited")
-	where := func(column, value string, always bool) {
-		if value != "" && (always || !f.Effective) {
-			q = q.Where("? = ?", bun.Ident(column), value)
-		}
+	if f.UserID != "" {
+		q = q.Where("user_id = ?", f.UserID)
 	}
-	where("user_id", f.UserID, true)
-	where("role_id", f.RoleID, false)
-	where("target_type", string(f.Target), false)
-	where("target_id", f.TargetID, false)
+	if f.RoleID != "" && !f.Effective {
+		q = q.Where("role_id = ?", f.RoleID)
+	}
+	if f.TargetID != "" && !f.Effective && !f.Subtree {
+		q = q.Where("target_type = ? AND target_id = ?", f.Target, f.TargetID)
+	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, errs.Wrap(err, "list role assignments")
 	}
@@ -135,85 +166,6 @@ func (s *Service) effective(ctx context.Context, given []RoleAssignment) ([]Role
 				}
 			})
 		}
-	}
-	return out, nil
-}
-
-// spread gives an assignment as it holds: an inherited one once for each project.
-func (t *tree) spread(a Assignment) []Assignment {
-	if !a.Inherited {
-		return []Assignment{a}
-	}
-	var out []Assignment
-	for _, id := range t.reach(a) {
-		on := a
-		on.TargetType, on.TargetID, on.Inherited = OnProject, id, false
-		out = append(out, on)
-	}
-	return out
-}
-
-// named adds the names, and leaves out what is not in the domain, if one is given.
-func (s *Service) named(ctx context.Context, all []RoleAssignment, domain string) ([]RoleAssignment, error) {
-	n, err := s.namesFor(ctx, all)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]RoleAssignment, 0, len(all))
-	for _, a := range all {
-		a.User, a.Role = n.users[a.UserID], n.roles[a.RoleID]
-		switch a.TargetType {
-		case OnProject:
-			a.Target = n.projects[a.TargetID]
-		case OnDomain:
-			a.Target = n.domains[a.TargetID]
-		case OnSystem:
-		}
-		if domain == "" || a.Target.DomainID == domain || a.TargetType == OnDomain && a.TargetID == domain {
-			out = append(out, a)
-		}
-	}
-	return out, nil
-}
-
-// names are those of everything in a list, by id.
-type names struct{ users, roles, projects, domains map[string]Named }
-
-// namesFor reads the names, in as many queries as there are kinds.
-func (s *Service) namesFor(ctx context.Context, all []RoleAssignment) (n names, err error) {
-	ids := map[string][]string{}
-	for _, a := range all {
-		ids["users"] = append(ids["users"], a.UserID)
-		ids["roles"] = append(ids["roles"], a.RoleID)
-		ids[string(a.TargetType)] = append(ids[string(a.TargetType)], a.TargetID)
-	}
-	const inDomain = "SELECT r.id, r.name, d.id AS domain_id, d.name AS domain_name FROM ? AS r JOIN identity_domains AS d ON d.id = r.domain_id WHERE r.id IN (?)"
-	const alone = "SELECT r.id, r.name, '' AS domain_id, '' AS domain_name FROM ? AS r WHERE r.id IN (?)"
-	for _, each := range []struct {
-		to           *map[string]Named
-		query, table string
-		ids          []string
-	}{
-		{&n.users, inDomain, "identity_users", ids["users"]},
-		{&n.projects, inDomain, "identity_projects", ids[string(OnProject)]},
-		{&n.roles, alone, "identity_roles", ids["roles"]},
-		{&n.domains, alone, "identity_domains", ids[string(OnDomain)]},
-	} {
-		if *each.to, err = readNames(ctx, s.DB.Read(), each.query, each.table, unique(each.ids)); err != nil {
-			return n, errs.Wrap(err, "read names of %s", each.table)
-		}
-	}
-	return n, nil
-}
-
-func readNames(ctx context.Context, db bun.IDB, query, table string, ids []string) (map[string]Named, error) {
-	var all []Named
-	if err := db.NewRaw(query, bun.Ident(table), bun.List(ids)).Scan(ctx, &all); err != nil {
-		return nil, err
-	}
-	out := map[string]Named{}
-	for _, n := range all {
-		out[n.ID] = n
 	}
 	return out, nil
 }
