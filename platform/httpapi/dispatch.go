@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -187,7 +188,7 @@ func (e *entry) allow() string {
 }
 
 // choose picks the row for a body and a microversion.
-func choose(rows []*Route, key string, at Version) (*Route, error) {
+func (c *Config) choose(rows []*Route, key string, at Version) (*Route, error) {
 	known := false
 	for _, r := range rows {
 		if r.BodyKey != key {
@@ -199,7 +200,8 @@ func choose(rows []*Route, key string, at Version) (*Route, error) {
 		known = true
 	}
 	if !known && key != "" {
-		return nil, errs.Invalidf("There is no such action: %.255s", key)
+		words := cmp.Or(c.Fault.NoAction, "There is no such action: %[1]s")
+		return nil, errs.Invalidf(words, key[:min(len(key), 255)], rows[0].BodyKey)
 	}
 	return nil, errNoPath
 }

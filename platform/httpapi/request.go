@@ -111,6 +111,7 @@ func (r *Request) validate() error {
 			return err
 		}
 		if p != nil {
+			p.Method = r.Method
 			return errs.Invalidf("%s", r.api.cfg.Fault.Invalid(*p))
 		}
 	}

@@ -116,7 +116,7 @@ func (x *exchange) readBody(r *Request, rows []*Route) (err error) {
 			return errs.Invalidf("%s", x.api.cfg.Fault.Malformed)
 		}
 	}
-	if r.row, err = choose(rows, key, r.Version); err != nil || keyed || r.row.Request == nil || r.row.Raw {
+	if r.row, err = x.api.cfg.choose(rows, key, r.Version); err != nil || keyed || r.row.Request == nil || r.row.Raw {
 		return err
 	}
 	return x.parse(r, r.row)

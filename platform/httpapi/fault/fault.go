@@ -33,6 +33,7 @@ type Format struct {
 
 	Malformed string // says that a body is no JSON
 	MediaType string // says that a body's media type is not taken
+	NoAction  string // says that a body's one name (%[1]s) is none that its path takes, as %[2]s; "" is Nova's
 }
 
 // statuses is the one table from kinds to statuses.

@@ -96,4 +96,10 @@ func TestInvalidIsWordedByEachService(t *testing.T) {
 	n := fault.Neutron()
 	require.Equal(t, "Failed to parse request. Required attribute 'network_id' not specified", n.Invalid(schema.Problem{Missing: "network_id"}))
 	require.Equal(t, "Unrecognized attribute(s) 'a, b'", n.Invalid(schema.Problem{Unknown: []string{"a", "b"}}))
+	readOnly := schema.Problem{Path: []string{"network"}, Unknown: []string{"id"}, ReadOnly: true, Method: "PUT"}
+	require.Equal(t, "Cannot update read-only attribute id", n.Invalid(readOnly))
+	readOnly.Method = "POST"
+	require.Equal(t, "Attribute 'id' not allowed in POST", n.Invalid(readOnly))
+	bulk := schema.Problem{Path: []string{"ports", "0", "fixed_ips", "1", "ip_address"}, Reason: "5 is not of type 'string'"}
+	require.Equal(t, "Invalid input for fixed_ips. Reason: 5 is not of type 'string'.", n.Invalid(bulk))
 }

@@ -98,6 +98,7 @@ func Neutron() Format {
 
 		Malformed: "Malformed request body: cannot understand JSON",
 		MediaType: "Unsupported Content-Type",
+		NoAction:  "Unable to find '%[2]s' in request body",
 	}
 }
 
@@ -125,12 +126,27 @@ func invalidNeutron(p schema.Problem) string {
 	switch {
 	case p.Missing != "":
 		return fmt.Sprintf("Failed to parse request. Required attribute '%s' not specified", p.Missing)
+	case p.ReadOnly && p.Method == http.MethodPut:
+		return "Cannot update read-only attribute " + p.Unknown[0]
+	case p.ReadOnly:
+		return fmt.Sprintf("Attribute '%s' not allowed in %s", p.Unknown[0], p.Method)
 	case p.Unknown != nil:
 		return fmt.Sprintf("Unrecognized attribute(s) '%s'", strings.Join(p.Unknown, ", "))
 	case len(p.Path) == 0:
 		return p.Reason
 	}
-	return fmt.Sprintf("Invalid input for %s. Reason: %s.", p.Path[len(p.Path)-1], p.Reason)
+	return fmt.Sprintf("Invalid input for %s. Reason: %s.", neutronAttribute(p.Path), p.Reason)
+}
+
+// neutronAttribute gives the attribute that a value is in: it stands below the
+// resource's name, in a bulk body below its position too.
+func neutronAttribute(path []string) string {
+	for _, step := range path[1:] {
+		if strings.Trim(step, "0123456789") != "" {
+			return step
+		}
+	}
+	return path[0]
 }
 
 // Placement gives placement's format: {"errors": [{"status": 404, "title": …, "detail": …, "request_id": …}]}.

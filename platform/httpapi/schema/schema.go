@@ -19,11 +19,13 @@ import (
 // Problem is the first thing found wrong with a document. Values of secrets,
 // and of names that are not known, do not stand in it.
 type Problem struct {
-	Path    []string // of the value that is wrong, empty for the document itself
-	Value   string   // as the originals print it, at most 1 KiB
-	Reason  string   // in the originals' words: "'x' is too long"
-	Missing string   // the required name that is not there, else ""
-	Unknown []string // the names that are not known, else nil
+	Path     []string // of the value that is wrong, empty for the document itself
+	Value    string   // as the originals print it, at most 1 KiB
+	Reason   string   // in the originals' words: "'x' is too long"
+	Missing  string   // the required name that is not there, else ""
+	Unknown  []string // the names that are not known, else nil
+	ReadOnly bool     // the one unknown name is known, but not in this direction
+	Method   string   // of the request, "" outside of one
 }
 
 // Validator checks documents against one schema. It is compiled when first
@@ -143,10 +145,22 @@ func (v *Validator) problem(e *jsonschema.ValidationError, doc any) *Problem {
 	case *kind.AdditionalProperties:
 		p.Unknown = slices.Sorted(slices.Values(k.Properties))
 		p.Reason = unexpected(p.Unknown)
+	case *kind.FalseSchema:
+		return readOnly(e.InstanceLocation)
 	default:
 		p.Reason = reason(k, p.Value)
 	}
 	return p
+}
+
+// readOnly is the problem with a name that answers have and requests must not:
+// for most of the originals it is as unknown as any other.
+func readOnly(at []string) *Problem {
+	if len(at) == 0 {
+		return &Problem{Value: show(hidden{}), Reason: "The document is not allowed"}
+	}
+	name := at[len(at)-1]
+	return &Problem{Path: at[:len(at)-1], Value: show(hidden{}), Reason: unexpected([]string{name}), Unknown: []string{name}, ReadOnly: true}
 }
 
 func unexpected(names []string) string {
@@ -187,8 +201,6 @@ func reason(k jsonschema.ErrorKind, value string) string {
 		return value + " has too many properties"
 	case *kind.UniqueItems:
 		return value + " has non-unique elements"
-	case *kind.FalseSchema:
-		return value + " is not allowed"
 	}
 	return value + " is not valid under any of the given schemas"
 }

@@ -77,6 +77,9 @@ func (c *Codec) structSchema(t reflect.Type, sh Shape, depth int) map[string]any
 			s["additionalProperties"] = c.schema(f.typ.Elem(), sh, depth+1)
 			continue
 		case f.api.readonly && !sh.Answer:
+			if !sh.Loose {
+				properties[f.name] = false
+			}
 			continue
 		case f.api.required:
 			required = append(required, f.name)
