@@ -36,8 +36,18 @@ type Issued struct {
 type proof struct {
 	user    string
 	methods []string
-	expires time.Time // of the token that was shown; zero without one
-	chain   string    // audit id of the first token of its chain
+
+	since *time.Time // the user's tokens_since when the password was right
+
+	chain           string // audit id of the first token of the chain that was shown, "" without one
+	issued, expires time.Time
+}
+
+// stale tells that what was shown does not hold any more: the password was
+// changed, or the tokens were ended, before the standing was read.
+func (p proof) stale(st *standing) bool {
+	return p.since != nil && !p.since.Equal(st.user.TokensSince) ||
+		p.chain != "" && ended(p.issued, latest(st.user.TokensSince, st.within.TokensSince))
 }
 
 // Authenticate issues a token for a scope. Whatever is wrong with the
@@ -68,6 +78,9 @@ func (s *Service) authenticate(ctx context.Context, c Credentials, want Scope) (
 	if err != nil {
 		return nil, err
 	}
+	if p.stale(st) {
+		return nil, unauthenticated("the credentials of user %s were changed meanwhile", p.user)
+	}
 	return s.issue(ctx, st, p, now)
 }
 
@@ -88,10 +101,10 @@ func (s *Service) prove(ctx context.Context, c Credentials, want Scope) (p proof
 	if err != nil {
 		return p, err
 	}
-	if p.user != "" && p.user != user {
+	if p.user != "" && p.user != user.ID {
 		return p, unauthenticated("the methods name different users")
 	}
-	p.user, p.methods = user, append(p.methods, "password")
+	p.user, p.since, p.methods = user.ID, &user.TokensSince, append(p.methods, "password")
 	return p, nil
 }
 
@@ -108,17 +121,17 @@ func (s *Service) proveToken(ctx context.Context, text secret.String, want Scope
 	case !c.Unscoped && !s.rescope:
 		return p, errs.Forbiddenf("You are not authorized to perform the requested action: rescope a scoped token.")
 	}
-	return proof{user: c.User.ID, methods: append(slices.Clone(c.Methods), "token"), expires: c.ExpiresAt, chain: c.AuditIDs[len(c.AuditIDs)-1]}, nil
+	return proof{user: c.User.ID, methods: append(slices.Clone(c.Methods), "token"), chain: c.AuditIDs[len(c.AuditIDs)-1],
+		issued: c.IssuedAt, expires: c.ExpiresAt}, nil
 }
 
-// provePassword gives the id of the user. A user who is not there takes as
-// long as a wrong password.
-func (s *Service) provePassword(ctx context.Context, m *PasswordMethod) (string, error) {
+// provePassword gives the user whose password it is.
+func (s *Service) provePassword(ctx context.Context, m *PasswordMethod) (*User, error) {
 	id, err := s.lookup(ctx, "user", m.User)
 	if err != nil && !errs.Is(err, errs.Unauthenticated) {
-		return "", err
+		return nil, err
 	}
-	return id, s.checkPassword(ctx, id, m.Password)
+	return s.checkPassword(ctx, id, m.Password)
 }
 
 // choose gives the user's standing in the scope that is asked for, or in the default one.

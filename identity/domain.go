@@ -74,7 +74,7 @@ func (s *Service) UpdateDomain(ctx context.Context, id string, in UpdateDomain) 
 		set(&d.Enabled, in.Enabled)
 		d.Extra = merge(d.Extra, in.Extra)
 		if !d.Enabled {
-			d.TokensSince = s.Clock.Now()
+			d.TokensSince = s.endTokens()
 		}
 		return nil
 	}, "name", "description", "enabled", "extra", "tokens_since")

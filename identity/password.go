@@ -20,7 +20,8 @@ type password struct {
 // ChangePassword lets users change their own password, which ends all of
 // their tokens. Who knows the old one needs no grant.
 func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secret.String) error {
-	if err := s.checkPassword(ctx, id, old); err != nil {
+	known, err := s.checkPassword(ctx, id, old)
+	if err != nil {
 		return err
 	}
 	if fresh.IsZero() {
@@ -32,10 +33,10 @@ func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secr
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		u, err := users.need(ctx, tx, id)
-		if err != nil || !u.Enabled {
-			return orError(err, unauthenticated("the user %s is disabled", id))
+		if err != nil || !u.Enabled || !u.TokensSince.Equal(known.TokensSince) {
+			return orError(err, unauthenticated("the user %s was disabled, or has another password by now", id))
 		}
-		u.TokensSince = s.Clock.Now()
+		u.TokensSince = s.endTokens()
 		if err := store.Update(ctx, tx, u, "tokens_since"); err != nil {
 			return err
 		}
@@ -46,18 +47,23 @@ func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secr
 	})
 }
 
-// checkPassword tells that the user has not that password. A user who is not
-// there, or has no password, is answered alike and takes as long.
-func (s *Service) checkPassword(ctx context.Context, id string, given secret.String) error {
+// checkPassword gives the user, as it was before the password was looked at.
+// A user who is not there, or has no password, is answered as for a wrong one,
+// and takes as long.
+func (s *Service) checkPassword(ctx context.Context, id string, given secret.String) (*User, error) {
+	u, err := store.Get[User](ctx, s.DB.Read(), id)
+	if err != nil && !store.IsNone(err) {
+		return nil, err
+	}
 	hash, err := s.passwordOf(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ok, err := s.passwords.matches(ctx, hash, given)
 	if err == nil && !ok {
 		err = unauthenticated("the password of user %q does not match", id)
 	}
-	return err
+	return u, err
 }
 
 // passwordOf gives the hash of a user's password, "" when there is none.

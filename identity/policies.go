@@ -75,7 +75,7 @@ const (
 // Checks that several rules share.
 const (
 	admin        = "rule:admin_required"
-	tokenSubject = "user_id:%(target.token.user_id)s"
+	tokenSubject = "rule:token_subject"
 	systemReader = "rule:admin_required or (role:reader and system_scope:all)"
 	listed       = systemReader + " or (role:reader and domain_id:%(target.domain_id)s)"
 	managesUser  = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)"
@@ -90,6 +90,13 @@ func Policies() []policy.Rule {
 		{Action: "admin_required", Check: "role:admin", Doc: "Who is an administrator."},
 		{Action: "domain_managed_target_role", Check: "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
 			Doc: "The roles that a manager of a domain may give and take."},
+		{Action: "service_role", Check: "role:service", Doc: "Who speaks for a service."},
+		{Action: "service_or_admin", Check: "rule:admin_required or rule:service_role", Doc: "Administrators and services."},
+		{Action: "owner", Check: "user_id:%(user_id)s", Doc: "Who it belongs to."},
+		{Action: "admin_or_owner", Check: "rule:admin_required or rule:owner", Doc: "Administrators and owners."},
+		{Action: "token_subject", Check: "user_id:%(target.token.user_id)s", Doc: "Whose token it is."},
+		{Action: "admin_or_token_subject", Check: "rule:admin_required or rule:token_subject", Doc: "Administrators and whose token it is."},
+		{Action: "service_admin_or_token_subject", Check: "rule:service_or_admin or rule:token_subject", Doc: "Services, administrators and whose token it is."},
 		{Action: ActionGetDomain, Check: systemReader + " or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s", Doc: "Show a domain."},
 		{Action: ActionListDomains, Check: systemReader + " or (role:manager and domain_id:%(target.domain_id)s)", Doc: "List domains."},
 		{Action: ActionGetProject, Check: systemReader + " or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s", Doc: "Show a project."},
@@ -105,7 +112,7 @@ func Policies() []policy.Rule {
 		{Action: ActionListAssignmentsTree, Check: listed, Doc: "List role assignments on a project and those below it."},
 		{Action: ActionListUserProjects, Check: systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s",
 			Doc: "List the projects in which a user has a role."},
-		{Action: ActionValidateToken, Check: systemReader + " or role:service or " + tokenSubject, Doc: "Show a token."},
+		{Action: ActionValidateToken, Check: systemReader + " or rule:service_role or " + tokenSubject, Doc: "Show a token."},
 		{Action: ActionCheckToken, Check: systemReader + " or " + tokenSubject, Doc: "Check a token."},
 		{Action: ActionRevokeToken, Check: admin + " or " + tokenSubject, Doc: "Revoke a token."},
 	}

@@ -151,7 +151,7 @@ func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject
 			p.Tags = unique(*in.Tags)
 		}
 		if !p.Enabled {
-			p.TokensSince = s.Clock.Now()
+			p.TokensSince = s.endTokens()
 		}
 		return nil
 	}, "name", "description", "enabled", "extra", "tags", "tokens_since")

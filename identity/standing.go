@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -43,8 +44,10 @@ func (s *Service) standing(ctx context.Context, revision int64, q asked) (*stand
 	if err := st.place(ctx, s.DB.Read(), q.scope); err != nil {
 		return nil, err
 	}
-	if err := s.rolesOf(ctx, st, q); err != nil {
-		return nil, err
+	if q.scope != (scope{}) {
+		if err := s.rolesIn(ctx, st); err != nil {
+			return nil, err
+		}
 	}
 	s.standings.put(q, st)
 	return st, nil
@@ -102,59 +105,61 @@ func usable[T any, P interface {
 	return row, nil
 }
 
-// rolesOf finds the roles in st's scope: given there, inherited from above, and implied by these.
-func (s *Service) rolesOf(ctx context.Context, st *standing, q asked) error {
-	if q.scope == (scope{}) {
-		return nil
-	}
-	where, err := st.grantedOn(ctx, s.DB.Read())
+// The roles that a user was given in a scope; in a project also those that
+// hold there because they were given above.
+const (
+	givenOn = `SELECT role_id FROM identity_assignments
+		WHERE user_id = ? AND target_type = ? AND target_id = ? AND NOT inherited`
+	givenInProject = `WITH RECURSIVE above (id) AS (
+			SELECT parent_id FROM identity_projects WHERE id = ?
+			UNION SELECT p.parent_id FROM identity_projects AS p JOIN above ON p.id = above.id)
+		SELECT DISTINCT role_id FROM identity_assignments WHERE user_id = ? AND (
+			target_type = 'project' AND target_id = ? AND NOT inherited OR
+			target_type = 'project' AND target_id IN (SELECT id FROM above) AND inherited OR
+			target_type = 'domain' AND target_id = ? AND inherited)`
+)
+
+// rolesIn finds the roles in the scope: given there or above, and implied by these.
+func (s *Service) rolesIn(ctx context.Context, st *standing) error {
+	given, err := s.given(ctx, st)
 	if err != nil {
-		return err
-	}
-	var given []string
-	err = s.DB.Read().NewSelect().Model((*Assignment)(nil)).Distinct().Column("role_id").Where("user_id = ?", q.user).
-		WhereGroup(" AND ", where).Scan(ctx, &given)
-	if err != nil {
-		return errs.Wrap(err, "read the roles of user %s", q.user)
+		return errs.Wrap(err, "read the roles of user %s", st.user.ID)
 	}
 	rules, err := s.rulesAt(ctx, st.revision)
 	if err != nil {
 		return err
 	}
 	if st.roles = rules.effective(given); len(st.roles) == 0 {
-		return unauthenticated("user %s has no role in %+v", q.user, q.scope)
+		return unauthenticated("user %s has no role in the scope", st.user.ID)
 	}
 	return nil
 }
 
-// grantedOn gives the condition on assignments that they hold in the scope.
-func (st *standing) grantedOn(ctx context.Context, db bun.IDB) (store.Scope, error) {
-	on := func(t TargetType, inherited bool, ids ...string) store.Scope {
-		return func(q *bun.SelectQuery) *bun.SelectQuery {
-			return q.WhereOr("target_type = ? AND inherited = ? AND target_id IN (?)", t, inherited, bun.List(ids))
-		}
-	}
+func (s *Service) given(ctx context.Context, st *standing) ([]string, error) {
 	switch {
-	case st.system:
-		return on(OnSystem, false, SystemID), nil
-	case st.project == nil:
-		return on(OnDomain, false, st.domain.ID), nil
+	case st.project != nil:
+		return s.column(ctx, givenInProject, st.project.ID, st.user.ID, st.project.ID, st.domain.ID)
+	case st.domain != nil:
+		return s.column(ctx, givenOn, st.user.ID, OnDomain, st.domain.ID)
 	}
-	line, err := ancestors(ctx, db, st.project)
+	return s.column(ctx, givenOn, st.user.ID, OnSystem, SystemID)
+}
+
+// column gives the only column of a query.
+func (s *Service) column(ctx context.Context, query string, args ...any) (values []string, err error) {
+	rows, err := s.DB.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	above := make([]string, len(line))
-	for i, p := range line {
-		above[i] = p.ID
-	}
-	return func(q *bun.SelectQuery) *bun.SelectQuery {
-		q = on(OnDomain, true, st.domain.ID)(on(OnProject, false, st.project.ID)(q))
-		if len(above) == 0 {
-			return q
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
 		}
-		return on(OnProject, true, above...)(q)
-	}, nil
+		values = append(values, v)
+	}
+	return values, nil
 }
 
 // claims gives what a token for the standing says, besides how and when it was made.
@@ -174,11 +179,18 @@ func (st *standing) claims() auth.Claims {
 	return c
 }
 
-// outdates tells whether a token issued at that time no longer holds.
-func (st *standing) outdates(issued time.Time) bool { return issued.Unix() <= st.since.Unix() }
+// commitTime is longer than a change takes from asking for the time to its commit.
+const commitTime = time.Second
 
-// issueTime gives the second in which a token is issued now. After all tokens
-// of this second were ended it is the next, so that new ones hold.
+// endTokens gives the tokens_since that ends all tokens issued so far, those
+// included that are being issued by what was read before the commit.
+func (s *Service) endTokens() time.Time { return s.Clock.Now().Add(commitTime) }
+
+// ended tells whether tokens_since ends a token issued at that time.
+func ended(issued, since time.Time) bool { return issued.Unix() <= since.Unix() }
+
+// issueTime gives the second in which a token is issued now: one in which it
+// holds, also right after all tokens were ended.
 func (st *standing) issueTime(now time.Time) time.Time {
 	return latest(now, st.since.Add(time.Second)).Truncate(time.Second)
 }

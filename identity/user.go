@@ -102,7 +102,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, in UpdateUser) (*Us
 		set(&u.Enabled, in.Enabled)
 		u.Extra = merge(u.Extra, in.Extra)
 		if in.Password != nil || !u.Enabled {
-			u.TokensSince = s.Clock.Now()
+			u.TokensSince = s.endTokens()
 		}
 		if in.Password == nil {
 			return nil

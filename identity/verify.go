@@ -63,7 +63,7 @@ func (s *Service) read(ctx context.Context, revision int64, text secret.String) 
 	if err != nil {
 		return auth.Grant{}, err
 	}
-	if st.outdates(t.IssuedAt) {
+	if ended(t.IssuedAt, st.since) {
 		return auth.Grant{}, unauthenticated("all tokens of that time were ended")
 	}
 	c := st.claims()

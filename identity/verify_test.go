@@ -281,3 +281,57 @@ func (w *world) dump(t testing.TB) string {
 	require.Contains(t, out.String(), "identity_passwords $2a$04$")
 	return out.String()
 }
+
+func TestLoginsThatRaceWithAPasswordChangeDoNotOutliveIt(t *testing.T) {
+	w, ann, web, first := member(t)
+	w.clk.Advance(time.Minute)
+	for range 10 {
+		var wg sync.WaitGroup
+		var issued [4]*identity.Issued
+		for i, c := range []identity.Credentials{byName("ann", "pass-ann"), byName("ann", "pass-ann"), byToken(first.Text), byToken(first.Text)} {
+			wg.Go(func() { issued[i], _ = w.Authenticate(t.Context(), c, onProject(web)) })
+		}
+		wg.Go(func() {
+			if w.ChangePassword(t.Context(), ann.ID, secret.New("pass-ann"), secret.New("new")) != nil {
+				t.Error("the password was not changed")
+			}
+		})
+		wg.Wait()
+		for _, i := range issued {
+			if i != nil {
+				w.dead(t, i)
+			}
+		}
+		require.NoError(t, w.ChangePassword(t.Context(), ann.ID, secret.New("new"), secret.New("pass-ann")))
+		w.clk.Advance(time.Minute)
+		first = w.login(t, byName("ann", "pass-ann"), onProject(web))
+	}
+}
+
+func TestNoTokenIsTrustedWhenTheRevisionCannotBeRead(t *testing.T) {
+	w, _, _, issued := member(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = w.Run(ctx) })
+	defer wg.Wait()
+	defer stop()
+	_, err := w.Verify(t.Context(), issued.Text)
+	require.NoError(t, err)
+	require.NoError(t, w.db.Close())
+	require.Eventually(t, func() bool {
+		_, err := w.Verify(t.Context(), issued.Text)
+		return err != nil
+	}, 5*time.Second, 50*time.Millisecond)
+}
+
+func TestOnlyUnscopedTokensAreRescopedWhenOthersAreRefused(t *testing.T) {
+	w, _, web, issued := member(t)
+	s, err := identity.New(identity.Deps{DB: w.db, Clock: w.clk, Events: event.New(w.db, w.clk, nil), Keys: w.keys}, &identity.Options{PasswordCost: 4, RefuseRescope: true})
+	require.NoError(t, err)
+	_, err = s.Authenticate(t.Context(), byToken(issued.Text), onProject(web))
+	kind(t, errs.Forbidden, err)
+	first, err := s.Authenticate(t.Context(), byName("ann", "pass-ann"), identity.Scope{Unscoped: true})
+	require.NoError(t, err)
+	_, err = s.Authenticate(t.Context(), byToken(first.Text), onProject(web))
+	require.NoError(t, err)
+}
