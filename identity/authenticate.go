@@ -66,11 +66,11 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials, want Scope) (
 
 func (s *Service) authenticate(ctx context.Context, c Credentials, want Scope) (*Issued, error) {
 	now := s.Clock.Now()
-	revision, err := s.revision.current(ctx)
+	p, err := s.prove(ctx, c, want)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.prove(ctx, c, want)
+	revision, err := s.revision.current(ctx)
 	if err != nil {
 		return nil, err
 	}

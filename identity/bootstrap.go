@@ -48,14 +48,13 @@ func (s *Service) Bootstrap(ctx context.Context, b Bootstrap) error {
 		return err
 	}
 	_, err = store.Get[password](ctx, s.DB.Read(), admin.ID)
-	if store.IsNone(err) && !b.Password.IsZero() {
+	if !store.IsNone(err) {
+		return err
+	}
+	if !b.Password.IsZero() {
 		s.first.begin(admin.ID, func() { s.storeFirst(context.WithoutCancel(ctx), admin.ID, b.Password) })
-		return nil
 	}
-	if store.IsNone(err) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // bootstrapAdmin makes who and what is needed to administer the rest.
@@ -127,8 +126,9 @@ func (s *Service) bootstrapCatalog(ctx context.Context, tx *store.Tx, b Bootstra
 		if err != nil {
 			return err
 		}
-		for face, url := range map[string]string{"public": each.Public, "internal": each.Internal, "admin": each.Admin} {
-			if err := s.bootstrapEndpoint(ctx, tx, &Endpoint{ServiceID: c.ID, RegionID: b.Region, Interface: face, URL: url, Enabled: true}); err != nil {
+		for _, e := range []Endpoint{{Interface: "public", URL: each.Public}, {Interface: "internal", URL: each.Internal}, {Interface: "admin", URL: each.Admin}} {
+			e.ID, e.ServiceID, e.RegionID, e.Enabled = newID(), c.ID, b.Region, true
+			if err := s.bootstrapEndpoint(ctx, tx, &e); err != nil {
 				return err
 			}
 		}
@@ -162,6 +162,6 @@ func (s *Service) storeFirst(ctx context.Context, userID string, text secret.Str
 		})
 	}
 	if err != nil {
-		s.log.ErrorContext(ctx, "the administrator's password was not stored", "user", userID, "error", err)
+		s.log.WarnContext(ctx, "the administrator's password was not stored; the next start does it", "user", userID, "error", err)
 	}
 }

@@ -24,9 +24,10 @@ type Domain struct {
 }
 
 var domains = resource[Domain]{
-	noun:   "domain",
-	target: func(d *Domain) policy.Target { return policy.Target{"target.domain.id": d.ID} },
-	clash:  func(d *Domain) string { return "name " + d.Name },
+	noun:    "domain",
+	target:  func(d *Domain) policy.Target { return policy.Target{"target.domain.id": d.ID} },
+	clash:   func(d *Domain) string { return "name " + d.Name },
+	enabled: func(d *Domain) bool { return d.Enabled },
 	listing: store.Listing[Domain]{MaxLimit: maxList, Default: []store.Sort{{Field: "name"}}, Columns: map[string]store.Column{
 		"id": {Name: "id"}, "name": {Name: "name"}, "enabled": {Name: "enabled", Kind: store.Bool}}},
 }

@@ -35,7 +35,8 @@ var projects = resource[Project]{
 	target: func(p *Project) policy.Target {
 		return policy.Target{"target.project.id": p.ID, "target.project.domain_id": p.DomainID}
 	},
-	clash: func(p *Project) string { return "name " + p.Name + " at domain ID " + p.DomainID },
+	clash:   func(p *Project) string { return "name " + p.Name + " at domain ID " + p.DomainID },
+	enabled: func(p *Project) bool { return p.Enabled },
 	listing: store.Listing[Project]{MaxLimit: maxList, Default: []store.Sort{{Field: "name"}}, Columns: map[string]store.Column{
 		"id": {Name: "id"}, "name": {Name: "name"}, "domain_id": {Name: "domain_id"}, "parent_id": {Name: "parent_id"},
 		"enabled": {Name: "enabled", Kind: store.Bool}}},

@@ -19,6 +19,7 @@ type resource[T any] struct {
 	noun    string
 	target  func(*T) policy.Target // for policy
 	clash   func(*T) string        // which value is taken already
+	enabled func(*T) bool          // of what can be disabled
 	listing store.Listing[T]
 }
 
@@ -49,6 +50,20 @@ func (r *resource[T]) need(ctx context.Context, db bun.IDB, id string) (*T, erro
 		return nil, missing(r.noun, id)
 	}
 	return row, err
+}
+
+// usable gives a row that is there and enabled, to those who authenticate.
+func (r *resource[T]) usable(ctx context.Context, db bun.IDB, id string) (*T, error) {
+	row, err := store.Get[T](ctx, db, id)
+	switch {
+	case store.IsNone(err):
+		return nil, unauthenticated("there is no %s %s", r.noun, id)
+	case err != nil:
+		return nil, err
+	case !r.enabled(row):
+		return nil, unauthenticated("the %s %s is disabled", r.noun, id)
+	}
+	return row, nil
 }
 
 func (r *resource[T]) list(ctx context.Context, s *Service, action policy.Action, q store.Query, scope store.Scope) ([]T, bool, error) {

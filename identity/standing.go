@@ -9,7 +9,6 @@ import (
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
-	"github.com/cumulite/cumulite/platform/store"
 )
 
 // standing is what rows say of a user in a scope: that both may be used, and
@@ -55,10 +54,10 @@ func (s *Service) standing(ctx context.Context, revision int64, q asked) (*stand
 
 // subject reads the user, who must be enabled.
 func (st *standing) subject(ctx context.Context, db bun.IDB, id string) (err error) {
-	if st.user, err = usable[User](ctx, db, "user", id); err != nil {
+	if st.user, err = users.usable(ctx, db, id); err != nil {
 		return err
 	}
-	if st.within, err = usable[Domain](ctx, db, "domain", st.user.DomainID); err != nil {
+	if st.within, err = domains.usable(ctx, db, st.user.DomainID); err != nil {
 		return err
 	}
 	st.since = latest(st.user.TokensSince, st.within.TokensSince)
@@ -68,7 +67,7 @@ func (st *standing) subject(ctx context.Context, db bun.IDB, id string) (err err
 // place reads what the scope is, which must be enabled.
 func (st *standing) place(ctx context.Context, db bun.IDB, in scope) (err error) {
 	if in.project != "" {
-		if st.project, err = usable[Project](ctx, db, "project", in.project); err != nil {
+		if st.project, err = projects.usable(ctx, db, in.project); err != nil {
 			return err
 		}
 		in.domain = st.project.DomainID
@@ -77,32 +76,11 @@ func (st *standing) place(ctx context.Context, db bun.IDB, in scope) (err error)
 	if in.domain == "" {
 		return nil
 	}
-	if st.domain, err = usable[Domain](ctx, db, "domain", in.domain); err != nil {
+	if st.domain, err = domains.usable(ctx, db, in.domain); err != nil {
 		return err
 	}
 	st.since = latest(st.since, st.domain.TokensSince)
 	return nil
-}
-
-func (u *User) enabled() bool    { return u.Enabled }
-func (d *Domain) enabled() bool  { return d.Enabled }
-func (p *Project) enabled() bool { return p.Enabled }
-
-// usable gives a row that is there and enabled.
-func usable[T any, P interface {
-	*T
-	enabled() bool
-}](ctx context.Context, db bun.IDB, noun, id string) (*T, error) {
-	row, err := store.Get[T](ctx, db, id)
-	switch {
-	case store.IsNone(err):
-		return nil, unauthenticated("there is no %s %s", noun, id)
-	case err != nil:
-		return nil, err
-	case !P(row).enabled():
-		return nil, unauthenticated("the %s %s is disabled", noun, id)
-	}
-	return row, nil
 }
 
 // The roles that a user was given in a scope; in a project also those that

@@ -30,7 +30,8 @@ var users = resource[User]{
 	target: func(u *User) policy.Target {
 		return policy.Target{"target.user.id": u.ID, "target.user.domain_id": u.DomainID, "user_id": u.ID}
 	},
-	clash: func(u *User) string { return "name " + u.Name + " at domain ID " + u.DomainID },
+	clash:   func(u *User) string { return "name " + u.Name + " at domain ID " + u.DomainID },
+	enabled: func(u *User) bool { return u.Enabled },
 	listing: store.Listing[User]{MaxLimit: maxList, Default: []store.Sort{{Field: "name"}}, Columns: map[string]store.Column{
 		"id": {Name: "id"}, "name": {Name: "name"}, "domain_id": {Name: "domain_id"}, "enabled": {Name: "enabled", Kind: store.Bool},
 		"default_project_id": {Name: "default_project_id"}}},

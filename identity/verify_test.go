@@ -274,7 +274,7 @@ func (w *world) dump(t testing.TB) string {
 				if b, ok := v.([]byte); ok {
 					v = string(b)
 				}
-				out.WriteString(fmt.Sprintln(table, v))
+				fmt.Fprintln(&out, table, v)
 			}
 		}
 	}
