@@ -62,3 +62,30 @@ func TestBootstrapIsMadeOfWhatIsThere(t *testing.T) {
 	_, err = w.GetRegion(w.admin, "north")
 	require.NoError(t, err)
 }
+
+func TestBootstrapMakesUsersWithARoleOnAProject(t *testing.T) {
+	w := newWorld(t)
+	b := identity.Bootstrap{Password: secret.New("pw"), Users: []identity.BootstrapUser{{Name: "demo", Project: "demo", Role: "member", Password: secret.New("pw-demo")}}}
+	require.NoError(t, w.Bootstrap(t.Context(), b))
+	demo := w.login(t, byName("demo", "pw-demo"), identity.Scope{Project: identity.Lookup{Name: "demo", DomainID: "default"}})
+	require.Equal(t, []string{"member", "reader"}, demo.Grant.RoleNames())
+	b.Users[0].Role = "none"
+	kind(t, errs.NotFound, w.Bootstrap(t.Context(), b))
+}
+
+func TestBootstrapReplacesPasswordsWhenAskedTo(t *testing.T) {
+	w := bootstrapped(t)
+	old := w.login(t, byName("admin", "pw-admin"), adminScope)
+	_, before := w.counts(t)
+	again := identity.Bootstrap{Password: secret.New("pw-admin"), Replace: true}
+	require.NoError(t, w.Bootstrap(t.Context(), again))
+	w.login(t, byName("admin", "pw-admin"), adminScope)
+	_, same := w.counts(t)
+	require.Equal(t, before, same, "it is the same password")
+	again.Password = secret.New("other")
+	require.NoError(t, w.Bootstrap(t.Context(), again))
+	w.login(t, byName("admin", "other"), adminScope)
+	w.dead(t, old)
+	_, err := w.Authenticate(t.Context(), byName("admin", "pw-admin"), adminScope)
+	kind(t, errs.Unauthenticated, err)
+}

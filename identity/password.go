@@ -36,26 +36,34 @@ func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secr
 		if err != nil || !u.Enabled || !u.TokensSince.Equal(known.TokensSince) {
 			return orError(err, unauthenticated("the user %s was disabled, or has another password by now", id))
 		}
-		u.TokensSince = s.endTokens()
-		if err := store.Update(ctx, tx, u, "tokens_since"); err != nil {
-			return err
-		}
-		if err := setPassword(ctx, tx, id, hash); err != nil {
-			return err
-		}
-		return s.changed(ctx, tx, users.event("updated"), id, u)
+		return s.replacePassword(ctx, tx, u, hash)
 	})
+}
+
+// replacePassword stores another password, and ends the user's tokens.
+func (s *Service) replacePassword(ctx context.Context, tx *store.Tx, u *User, hash string) error {
+	u.TokensSince = s.endTokens()
+	if err := store.Update(ctx, tx, u, "tokens_since"); err != nil {
+		return err
+	}
+	if err := setPassword(ctx, tx, u.ID, hash); err != nil {
+		return err
+	}
+	return s.changed(ctx, tx, users.event("updated"), u.ID, u)
 }
 
 // checkPassword gives the user, as it was before the password was looked at.
 // A user who is not there, or has no password, is answered as for a wrong one,
-// and takes as long.
+// and takes as long. A password that Bootstrap is about to store is waited for.
 func (s *Service) checkPassword(ctx context.Context, id string, given secret.String) (*User, error) {
+	if err := s.settling.await(ctx, id); err != nil {
+		return nil, err
+	}
 	u, err := store.Get[User](ctx, s.DB.Read(), id)
 	if err != nil && !store.IsNone(err) {
 		return nil, err
 	}
-	hash, err := s.passwordOf(ctx, id)
+	hash, err := s.storedPassword(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -66,16 +74,16 @@ func (s *Service) checkPassword(ctx context.Context, id string, given secret.Str
 	return u, err
 }
 
-// passwordOf gives the hash of a user's password, "" when there is none.
-func (s *Service) passwordOf(ctx context.Context, id string) (string, error) {
+// storedPassword gives the hash of a user's password, "" when there is none.
+func (s *Service) storedPassword(ctx context.Context, id string) (string, error) {
 	p, err := store.Get[password](ctx, s.DB.Read(), id)
-	if store.IsNone(err) && s.first.await(ctx, id) {
-		p, err = store.Get[password](ctx, s.DB.Read(), id)
-	}
 	if store.IsNone(err) {
-		return "", ctx.Err()
+		return "", nil
 	}
-	return p.Hash, err
+	if err != nil {
+		return "", err
+	}
+	return p.Hash, nil
 }
 
 // hashOf hashes a password outside of any transaction; "" for none.

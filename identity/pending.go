@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// pending knows the users whose first password is still being hashed.
+// pending knows the users whose passwords Bootstrap is about to store.
 type pending struct {
 	mu    sync.Mutex
 	users map[string]chan struct{}
@@ -32,18 +32,18 @@ func (p *pending) begin(userID string, store func()) {
 	}()
 }
 
-// await waits until the user's password is stored, and tells whether there was anything to wait for.
-func (p *pending) await(ctx context.Context, userID string) bool {
+// await waits until nothing is about to be stored for the user.
+func (p *pending) await(ctx context.Context, userID string) error {
 	p.mu.Lock()
 	done := p.users[userID]
 	p.mu.Unlock()
 	if done == nil {
-		return false
+		return nil
 	}
 	select {
 	case <-done:
-		return true
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
 }

@@ -56,7 +56,7 @@ type Service struct {
 	lifetime  time.Duration
 	rescope   bool
 	passwords *hasher
-	first     pending
+	settling  pending
 
 	// What is remembered of the rows, each part with the revision it was read at.
 	revision  revision
