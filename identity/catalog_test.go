@@ -22,10 +22,10 @@ func TestEndpointsNeedTheirServiceAndRegion(t *testing.T) {
 	e, err := w.CreateEndpoint(w.admin, identity.CreateEndpoint{ServiceID: c.ID, RegionID: "R", Interface: "public", URL: "http://x"})
 	require.NoError(t, err)
 	_, err = w.CreateEndpoint(w.admin, identity.CreateEndpoint{ServiceID: "none", RegionID: "R"})
-	kind(t, errs.NotFound, err)
+	kind(t, errs.Invalid, err)
 	none := "none"
 	_, err = w.UpdateEndpoint(w.admin, e.ID, identity.UpdateEndpoint{RegionID: &none})
-	kind(t, errs.NotFound, err)
+	kind(t, errs.Invalid, err)
 	kind(t, errs.Forbidden, w.DeleteRegion(w.admin, "R"))
 	require.NoError(t, w.DeleteCatalogService(w.admin, c.ID))
 	_, err = w.GetEndpoint(w.admin, e.ID)

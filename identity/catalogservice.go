@@ -127,9 +127,18 @@ func (e *Endpoint) complete(ctx context.Context, db bun.IDB) error {
 		return errs.Invalidf("Cannot create an endpoint with an invalid URL: %s.", e.URL)
 	}
 	if _, err := catalogServices.need(ctx, db, e.ServiceID); err != nil {
+		return referred(err, "service_id", "service")
+	}
+	return referred(needRegion(ctx, db, e.RegionID), "region_id", "region")
+}
+
+// referred words it as Keystone does that an endpoint refers to something that is not there.
+func referred(err error, attribute, noun string) error {
+	if !errs.Is(err, errs.NotFound) {
 		return err
 	}
-	return needRegion(ctx, db, e.RegionID)
+	return errs.Invalidf("Expecting to find endpoint %s in %s table. The server could not comply with the request since it is either malformed or "+
+		"otherwise incorrect. The client is assumed to be in error.", attribute, noun).Because(err)
 }
 
 // GetEndpoint gives an endpoint.

@@ -74,13 +74,15 @@ const (
 
 // Checks that several rules share.
 const (
-	admin        = "rule:admin_required"
-	tokenSubject = "rule:token_subject"
-	systemReader = "rule:admin_required or (role:reader and system_scope:all)"
-	listed       = systemReader + " or (role:reader and domain_id:%(target.domain_id)s)"
-	managesUser  = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)"
-	seesGrant    = systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s and (domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
-	managesGrant = "rule:admin_required or (role:manager and domain_id:%(target.user.domain_id)s and rule:domain_managed_target_role and " +
+	admin          = "rule:admin_required"
+	tokenSubject   = "rule:token_subject"
+	systemReader   = "rule:admin_required or (role:reader and system_scope:all)"
+	listed         = systemReader + " or (role:reader and domain_id:%(target.domain_id)s)"
+	seesProject    = systemReader + " or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s"
+	managesProject = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)"
+	managesUser    = "rule:admin_required or (role:manager and token.domain.id:%(target.user.domain_id)s)"
+	seesGrant      = systemReader + " or (role:reader and domain_id:%(target.user.domain_id)s and (domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
+	managesGrant   = "rule:admin_required or (role:manager and domain_id:%(target.user.domain_id)s and rule:domain_managed_target_role and " +
 		"(domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
 )
 
@@ -99,7 +101,7 @@ func Policies() []policy.Rule {
 		{Action: "service_admin_or_token_subject", Check: "rule:service_or_admin or rule:token_subject", Doc: "Services, administrators and whose token it is."},
 		{Action: ActionGetDomain, Check: systemReader + " or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s", Doc: "Show a domain."},
 		{Action: ActionListDomains, Check: systemReader + " or (role:manager and domain_id:%(target.domain_id)s)", Doc: "List domains."},
-		{Action: ActionGetProject, Check: systemReader + " or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s", Doc: "Show a project."},
+		{Action: ActionGetProject, Check: seesProject, Doc: "Show a project."},
 		{Action: ActionListProjects, Check: listed, Doc: "List projects."},
 		{Action: ActionGetUser, Check: systemReader + " or (role:reader and token.domain.id:%(target.user.domain_id)s) or user_id:%(target.user.id)s", Doc: "Show a user."},
 		{Action: ActionListUsers, Check: listed, Doc: "List users."},
@@ -132,7 +134,7 @@ func Policies() []policy.Rule {
 		rules = append(rules, policy.Rule{Action: a, Check: systemReader, Doc: "For administrators and readers of the system."})
 	}
 	for _, a := range []policy.Action{ActionCreateProject, ActionUpdateProject, ActionDeleteProject} {
-		rules = append(rules, policy.Rule{Action: a, Check: "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)",
+		rules = append(rules, policy.Rule{Action: a, Check: managesProject,
 			Doc: "For administrators and the managers of the domain."})
 	}
 	for _, a := range []policy.Action{ActionCreateUser, ActionUpdateUser, ActionDeleteUser} {
@@ -141,5 +143,5 @@ func Policies() []policy.Rule {
 	for _, a := range []policy.Action{ActionCreateGrant, ActionRevokeGrant} {
 		rules = append(rules, policy.Rule{Action: a, Check: managesGrant, Doc: "For administrators and the managers of the domain."})
 	}
-	return rules
+	return append(rules, tagPolicies()...)
 }

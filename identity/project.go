@@ -39,7 +39,8 @@ var projects = resource[Project]{
 	enabled: func(p *Project) bool { return p.Enabled },
 	listing: store.Listing[Project]{MaxLimit: maxList, Default: []store.Sort{{Field: "name"}}, Columns: map[string]store.Column{
 		"id": {Name: "id"}, "name": {Name: "name"}, "domain_id": {Name: "domain_id"}, "parent_id": {Name: "parent_id"},
-		"enabled": {Name: "enabled", Kind: store.Bool}}},
+		"enabled": {Name: "enabled", Kind: store.Bool},
+		"tags":    byTags(false, false), "tags-any": byTags(true, false), "not-tags": byTags(false, true), "not-tags-any": byTags(true, true)}},
 }
 
 // CreateProject is what a user may say of a new project.
@@ -65,7 +66,7 @@ type UpdateProject struct {
 // CreateProject makes a project.
 func (s *Service) CreateProject(ctx context.Context, in CreateProject) (*Project, error) {
 	p := &Project{ID: in.ID, Name: in.Name, DomainID: in.DomainID, ParentID: in.ParentID, Description: in.Description,
-		Enabled: !in.Disabled, Tags: unique(in.Tags), Extra: merge(nil, in.Extra)}
+		Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
 	if p.ID == "" {
 		p.ID = newID()
 	}
@@ -81,6 +82,11 @@ func (s *Service) CreateProject(ctx context.Context, in CreateProject) (*Project
 			return nil, err
 		}
 	}
+	tags, err := cleanTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	p.Tags = tags
 	return p, projects.create(ctx, s, ActionCreateProject, p.ID, p, func(ctx context.Context, tx *store.Tx) error { return placed(ctx, tx, p) })
 }
 
@@ -137,7 +143,7 @@ func (s *Service) ListProjects(ctx context.Context, q store.Query) ([]Project, b
 // UpdateProject changes a project. One with enabled projects below stays
 // enabled; disabling ends the tokens for it.
 func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject) (*Project, error) {
-	return projects.update(ctx, s, ActionUpdateProject, id, func(ctx context.Context, tx *store.Tx, p *Project) error {
+	return projects.update(ctx, s, ActionUpdateProject, id, func(ctx context.Context, tx *store.Tx, p *Project) (err error) {
 		if in.Enabled != nil && !*in.Enabled {
 			below, err := tx.NewSelect().Model((*Project)(nil)).Where("parent_id = ? AND enabled", id).Exists(ctx)
 			if err != nil || below {
@@ -149,7 +155,9 @@ func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject
 		set(&p.Enabled, in.Enabled)
 		p.Extra = merge(p.Extra, in.Extra)
 		if in.Tags != nil {
-			p.Tags = unique(*in.Tags)
+			if p.Tags, err = cleanTags(*in.Tags); err != nil {
+				return err
+			}
 		}
 		if !p.Enabled {
 			p.TokensSince = s.endTokens()

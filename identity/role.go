@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -130,24 +131,39 @@ func (s *Service) UnimplyRole(ctx context.Context, prior, implied string) error 
 	})
 }
 
-// ListImplications gives what prior implies by itself; of all roles when it is "".
-func (s *Service) ListImplications(ctx context.Context, prior string) ([]Implication, error) {
+// Inference says what a role implies by itself.
+type Inference struct {
+	Prior   Role
+	Implied []Role
+}
+
+// ListInferences gives what prior implies, or with "" what each role does that implies any.
+func (s *Service) ListInferences(ctx context.Context, prior string) ([]Inference, error) {
 	if err := s.check(ctx, ActionListImplied, nil); err != nil {
 		return nil, err
 	}
-	if prior != "" {
-		if err := needRoles(ctx, s.DB.Read(), prior); err != nil {
-			return nil, err
+	var all []Role
+	if err := s.DB.Read().NewSelect().Model(&all).Order("name").Scan(ctx); err != nil {
+		return nil, err
+	}
+	pairs, err := implications(ctx, s.DB.Read())
+	if err != nil {
+		return nil, err
+	}
+	implied := map[string][]string{}
+	for _, i := range pairs {
+		implied[i.PriorID] = append(implied[i.PriorID], i.ImpliedID)
+	}
+	out := []Inference{}
+	for _, r := range all {
+		if r.ID == prior || prior == "" && implied[r.ID] != nil {
+			out = append(out, Inference{r, slices.DeleteFunc(slices.Clone(all), func(o Role) bool { return !slices.Contains(implied[r.ID], o.ID) })})
 		}
 	}
-	all, err := implications(ctx, s.DB.Read())
-	var out []Implication
-	for _, i := range all {
-		if prior == "" || i.PriorID == prior {
-			out = append(out, i)
-		}
+	if prior != "" && len(out) == 0 {
+		return nil, missing("role", prior)
 	}
-	return out, err
+	return out, nil
 }
 
 func implications(ctx context.Context, db bun.IDB) (all []Implication, err error) {

@@ -128,6 +128,7 @@ type Config struct {
 	StrictQuery     Version             // from here on unknown parameters of rows with a Query are refused, before they are ignored; zero: Loose decides
 	SelectFields    bool                // answers to GET are cut to the query's fields=, as in network
 	RequestIDHeader string              // a second header with the request id, "X-Compute-Request-Id"
+	Vary            string              // the header of requests that answers are said to depend on, beside the microversion's
 	Limits          Limits
 
 	Logger  *slog.Logger          // nil discards

@@ -61,6 +61,9 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	if a.cfg.RequestIDHeader != "" {
 		w.Header().Set(a.cfg.RequestIDHeader, x.id)
 	}
+	if a.cfg.Vary != "" {
+		w.Header().Set("Vary", a.cfg.Vary)
+	}
 	if g := r.Header.Get("X-Openstack-Request-Id"); globalID.MatchString(g) {
 		x.global = g
 	}

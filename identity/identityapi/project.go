@@ -1,0 +1,165 @@
+package identityapi
+
+import (
+	"net/http"
+
+	"github.com/cumulite/cumulite/identity"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/httpapi"
+)
+
+type projectBody struct {
+	object
+	Name        string         `json:"name"`
+	DomainID    *string        `json:"domain_id"`
+	ParentID    *string        `json:"parent_id"`
+	IsDomain    bool           `json:"is_domain"`
+	Description string         `json:"description"`
+	Enabled     bool           `json:"enabled"`
+	Tags        []string       `json:"tags"`
+	Options     options        `json:"options"`
+	Parents     any            `json:"parents,omitempty"` // when asked for
+	Subtree     any            `json:"subtree,omitempty"`
+	Extra       map[string]any `json:"-" api:"inline"`
+}
+
+type projectAnswer struct {
+	Project projectBody `json:"project"`
+}
+
+type projectList struct {
+	Projects []projectBody `json:"projects"`
+	page
+}
+
+// placed is where a project is: chosen when it is made, never changed.
+type placed struct {
+	DomainID httpapi.Optional[string] `json:"domain_id" api:"nullable,min=1,max=64,pattern=^[a-zA-Z0-9-]+$"`
+	ParentID httpapi.Optional[string] `json:"parent_id" api:"nullable,min=1,max=64,pattern=^[a-zA-Z0-9-]+$"`
+	IsDomain httpapi.Optional[flag]   `json:"is_domain"`
+	Parents  any                      `json:"parents" api:"readonly"`
+	Subtree  any                      `json:"subtree" api:"readonly"`
+}
+
+type createProject struct {
+	Project struct {
+		echo
+		placed
+		Name        string                   `json:"name" api:"required,min=1,max=64,pattern=\\S"`
+		Description httpapi.Optional[string] `json:"description" api:"nullable"`
+		Enabled     httpapi.Optional[flag]   `json:"enabled"`
+		Tags        []string                 `json:"tags"`
+		Options     options                  `json:"options"`
+		Extra       map[string]any           `json:"-" api:"inline"`
+	} `json:"project" api:"required"`
+}
+
+type updateProject struct {
+	Project struct {
+		echo
+		placed
+		Name        httpapi.Optional[string]   `json:"name" api:"min=1,max=64,pattern=\\S"`
+		Description httpapi.Optional[string]   `json:"description" api:"nullable"`
+		Enabled     httpapi.Optional[flag]     `json:"enabled"`
+		Tags        httpapi.Optional[[]string] `json:"tags"`
+		Options     options                    `json:"options"`
+		Extra       map[string]any             `json:"-" api:"inline"`
+	} `json:"project" api:"required,min=1"`
+}
+
+func (h handler) projectRoutes() []httpapi.Route {
+	return []httpapi.Route{
+		{Method: "GET", Pattern: "/projects", Action: identity.ActionListProjects, Response: projectList{}, Handle: h.listProjects},
+		{Method: "POST", Pattern: "/projects", Action: identity.ActionCreateProject, Request: createProject{}, Response: projectAnswer{},
+			Status: http.StatusCreated, Handle: httpapi.Body(h.createProject)},
+		{Method: "GET", Pattern: "/projects/{project_id}", Action: identity.ActionGetProject, Response: projectAnswer{}, Handle: h.getProject},
+		{Method: "PATCH", Pattern: "/projects/{project_id}", Action: identity.ActionUpdateProject, Request: updateProject{}, Response: projectAnswer{},
+			Handle: httpapi.Body(h.updateProject)},
+		{Method: "DELETE", Pattern: "/projects/{project_id}", Action: identity.ActionDeleteProject, Status: http.StatusNoContent, Handle: h.deleteProject},
+	}
+}
+
+func (h handler) project(p *identity.Project) projectBody {
+	return projectBody{object: h.object("projects", p.ID), Name: p.Name, DomainID: ref(p.DomainID), ParentID: ref(p.ParentID),
+		Description: p.Description, Enabled: p.Enabled, Tags: p.Tags, Extra: p.Extra}
+}
+
+// domainAsProject shows a domain as the project that it is to Keystone.
+func (h handler) domainAsProject(d *identity.Domain) projectBody {
+	return projectBody{object: h.object("projects", d.ID), Name: d.Name, IsDomain: true, Description: d.Description, Enabled: d.Enabled, Extra: d.Extra}
+}
+
+func (h handler) projectAnswer(p *identity.Project, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return projectAnswer{h.project(p)}, nil
+}
+
+func (h handler) listProjects(r *httpapi.Request) (any, error) {
+	if asked(r, "is_domain") && r.Params().Get("is_domain") != "false" {
+		rows, p, err := list(h, r, h.ids.ListDomains, h.domainAsProject, "name", "enabled")
+		return projectList{rows, p}, err
+	}
+	rows, p, err := list(h, r, h.ids.ListProjects, h.project, "domain_id", "enabled", "name", "parent_id", "tags", "tags-any", "not-tags", "not-tags-any")
+	return projectList{rows, p}, err
+}
+
+func (h handler) createProject(r *httpapi.Request, in *createProject) (any, error) {
+	p := in.Project
+	if p.IsDomain.Or(false) {
+		return nil, errs.Invalidf("Invalid input for field 'project/is_domain': a domain is made by POST /v3/domains")
+	}
+	domain := p.DomainID.Or("")
+	if domain == "" && p.ParentID.Ptr() == nil {
+		domain = ownDomain(r)
+	}
+	made, err := h.ids.CreateProject(r.Ctx(), identity.CreateProject{Name: p.Name, DomainID: domain, ParentID: p.ParentID.Or(""),
+		Description: p.Description.Value, Disabled: !bool(p.Enabled.Or(true)), Tags: p.Tags, Extra: p.Extra})
+	if errs.Is(err, errs.NotFound) { // the place that the body names, not the one of the path
+		err = errs.Invalidf("%s", errs.Message(err))
+	}
+	return h.projectAnswer(made, err)
+}
+
+func (h handler) getProject(r *httpapi.Request) (any, error) {
+	p, err := h.ids.GetProject(r.Ctx(), r.PathValue("project_id"))
+	if err != nil {
+		return nil, err
+	}
+	out := projectAnswer{h.project(p)}
+	return out, h.addFamily(r, &out.Project)
+}
+
+func (h handler) updateProject(r *httpapi.Request, in *updateProject) (any, error) {
+	p, id := in.Project, r.PathValue("project_id")
+	if err := p.names(id); err != nil {
+		return nil, err
+	}
+	if p.DomainID.Set || p.ParentID.Set || p.IsDomain.Set {
+		have, err := h.ids.GetProject(r.Ctx(), id)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.stays(have); err != nil {
+			return nil, err
+		}
+	}
+	return h.projectAnswer(h.ids.UpdateProject(r.Ctx(), id, identity.UpdateProject{Name: p.Name.Ptr(), Description: text(p.Description),
+		Enabled: truth(p.Enabled), Tags: p.Tags.Ptr(), Extra: p.Extra}))
+}
+
+// stays refuses to move a project.
+func (p placed) stays(have *identity.Project) error {
+	if p.ParentID.Or(have.ParentID) != have.ParentID {
+		return errs.Forbiddenf("You are not authorized to perform the requested action: Update of `parent_id` is not allowed..")
+	}
+	if p.IsDomain.Or(false) {
+		return errs.Invalidf("Update of `is_domain` is not allowed.")
+	}
+	return unchanged("Cannot change Domain ID", p.DomainID, have.DomainID)
+}
+
+func (h handler) deleteProject(r *httpapi.Request) (any, error) {
+	return nil, h.ids.DeleteProject(r.Ctx(), r.PathValue("project_id"))
+}
