@@ -43,6 +43,7 @@ type Pool struct {
 	End   netip.Addr `json:"end"`
 }
 
+// String gives it as Neutron writes it: "10.0.0.2-10.0.0.254".
 func (p Pool) String() string { return p.Start.String() + "-" + p.End.String() }
 
 func (p Pool) contains(a netip.Addr) bool { return p.Start.Compare(a) <= 0 && a.Compare(p.End) <= 0 }
