@@ -5,6 +5,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -50,7 +51,7 @@ func (s *Service) Unassign(ctx context.Context, a Assignment) error {
 	return s.assignment(ctx, a, ActionRevokeGrant, ActionRevokeSystemGrant, func(ctx context.Context, tx *store.Tx) error {
 		there, err := someRow(tx.NewDelete().Model(&a).WherePK().Exec(ctx))
 		if err != nil || !there {
-			return orError(err, missing("role assignment with role", a.RoleID))
+			return orError(err, a.missing())
 		}
 		return s.changed(ctx, tx, "role_assignment.deleted", a.UserID, a)
 	})
@@ -90,39 +91,35 @@ func (s *Service) CheckAssignment(ctx context.Context, a Assignment) error {
 	if err != nil || there {
 		return err
 	}
-	return missing("role assignment with role", a.RoleID)
+	return a.missing()
 }
 
 // parts gives what policy asks of an assignment, and which part is not there.
+// An assignment without a role is all of the user's on the target.
 func (s *Service) parts(ctx context.Context, db bun.IDB, a Assignment) (target policy.Target, absent error) {
 	target = policy.Target{}
-	if u, err := users.need(ctx, db, a.UserID); err != nil {
-		absent = err
-	} else {
-		target["target.user.id"], target["target.user.domain_id"] = u.ID, u.DomainID
-	}
+	absent = users.describe(ctx, db, a.UserID, target)
 	if a.RoleID != "" {
-		if r, err := roles.need(ctx, db, a.RoleID); err != nil {
-			absent = err
-		} else {
-			target["target.role.id"], target["target.role.name"] = r.ID, r.Name
-		}
+		absent = orError(absent, roles.describe(ctx, db, a.RoleID, target))
 	}
-	switch a.TargetType {
-	case OnProject:
-		if p, err := projects.need(ctx, db, a.TargetID); err != nil {
-			absent = err
-		} else {
-			target["target.project.id"], target["target.project.domain_id"] = p.ID, p.DomainID
-		}
-	case OnDomain:
-		if d, err := domains.need(ctx, db, a.TargetID); err != nil {
-			absent = err
-		} else {
-			target["target.domain.id"] = d.ID
-		}
+	return target, orError(absent, a.describeTarget(ctx, db, target))
+}
+
+func (a Assignment) describeTarget(ctx context.Context, db bun.IDB, target policy.Target) error {
+	switch {
+	case a.TargetType == OnProject:
+		return projects.describe(ctx, db, a.TargetID, target)
+	case a.TargetType == OnDomain:
+		return domains.describe(ctx, db, a.TargetID, target)
+	case a.TargetType == OnSystem && a.TargetID == SystemID && !a.Inherited:
+		return nil
 	}
-	return target, absent
+	return errs.Invalidf("There are no roles on a target of the kind %q with the id %q.", a.TargetType, a.TargetID)
+}
+
+// missing tells that the user does not have the role there.
+func (a Assignment) missing() error {
+	return errs.NotFoundf("Could not find role assignment with role: %s, user or group: %s, project, domain, or system: %s.", a.RoleID, a.UserID, a.TargetID)
 }
 
 func dropAssignments(ctx context.Context, tx *store.Tx, where string, args ...any) error {

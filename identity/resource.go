@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"maps"
 
 	"github.com/uptrace/bun"
 
@@ -50,6 +51,15 @@ func (r *resource[T]) need(ctx context.Context, db bun.IDB, id string) (*T, erro
 		return nil, missing(r.noun, id)
 	}
 	return row, err
+}
+
+// describe adds what policy asks of a row, or tells that it is not there.
+func (r *resource[T]) describe(ctx context.Context, db bun.IDB, id string, target policy.Target) error {
+	row, err := r.need(ctx, db, id)
+	if err == nil {
+		maps.Copy(target, r.target(row))
+	}
+	return err
 }
 
 // usable gives a row that is there and enabled, to those who authenticate.

@@ -94,7 +94,7 @@ func (s *Service) ImplyRole(ctx context.Context, prior, implied string) error {
 			return err
 		}
 		if r, err := roles.need(ctx, tx, implied); err != nil || r.Name == "admin" {
-			return orError(err, errs.Forbiddenf("%s cannot be an implied roles", implied))
+			return orError(err, errs.Forbiddenf("%s cannot be an implied roles.", implied))
 		}
 		return s.imply(ctx, tx, prior, implied)
 	})
