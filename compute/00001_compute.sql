@@ -54,6 +54,7 @@ CREATE TABLE compute_servers (
 	power_state BIGINT NOT NULL,
 	progress BIGINT NOT NULL,
 	locked BOOLEAN NOT NULL,
+	locked_by TEXT NOT NULL,
 	locked_reason TEXT,
 	flavor_id TEXT NOT NULL,
 	flavor_name TEXT NOT NULL,
@@ -109,6 +110,7 @@ CREATE TABLE compute_deleted_servers (
 	power_state BIGINT NOT NULL,
 	progress BIGINT NOT NULL,
 	locked BOOLEAN NOT NULL,
+	locked_by TEXT NOT NULL,
 	locked_reason TEXT,
 	flavor_id TEXT NOT NULL,
 	flavor_name TEXT NOT NULL,
@@ -155,7 +157,8 @@ CREATE TABLE compute_server_tags (
 	PRIMARY KEY (server_id, tag)
 );
 
-CREATE TABLE compute_user_data (
+-- What guests are given: user data and files.
+CREATE TABLE compute_guest_data (
 	server_id TEXT NOT NULL PRIMARY KEY,
 	sealed BYTEA NOT NULL
 );

@@ -4,29 +4,20 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/platform/auth"
-	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
-	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/store"
-	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
 // service gives a service on empty tables.
-func service(t *testing.T) *compute.Service {
-	clk := clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	s, err := compute.New(compute.Deps{DB: storetest.Open(t, quota.Migrations(), compute.Migrations()), Clock: clk}, nil)
-	require.NoError(t, err)
-	return s
-}
+func service(t *testing.T) *compute.Service { return newWorld(t).Service }
 
 // as gives a context whose caller has these roles on a project.
-func as(t *testing.T, project string, roles ...string) context.Context {
+func as(t testing.TB, project string, roles ...string) context.Context {
 	c := auth.Claims{User: auth.Ref{ID: "user-of-" + project}, Project: auth.Ref{ID: project}, Domain: auth.Ref{ID: "default"}}
 	for _, r := range roles {
 		c.Roles = append(c.Roles, auth.Ref{ID: r, Name: r})
@@ -34,10 +25,10 @@ func as(t *testing.T, project string, roles ...string) context.Context {
 	return auth.With(t.Context(), auth.Authenticated(c))
 }
 
-func admin(t *testing.T) context.Context {
+func admin(t testing.TB) context.Context {
 	return as(t, "admin", "admin", "manager", "member", "reader")
 }
-func member(t *testing.T) context.Context { return as(t, "p1", "member", "reader") }
+func member(t testing.TB) context.Context { return as(t, "p1", "member", "reader") }
 
 func refused(t *testing.T, want errs.Kind, err error) {
 	t.Helper()

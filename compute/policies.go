@@ -32,13 +32,12 @@ const (
 
 // Policies gives the default rules.
 func Policies() []policy.Rule {
-	return slices.Concat(flavorPolicies(), apiPolicies())
+	return slices.Concat(sharedPolicies(), flavorPolicies(), serverPolicies(), hostPolicies(), apiPolicies())
 }
 
 func flavorPolicies() []policy.Rule {
 	project := []policy.Scope{policy.ScopeProject}
 	return []policy.Rule{
-		{Action: actionContextIsAdmin, Check: "role:admin", Doc: "Who is an administrator."},
 		{Action: ActionFlavorsList, Check: "@", Scopes: project, Doc: "List and show flavors."},
 		{Action: ActionFlavorCreate, Check: ruleAdmin, Scopes: project, Doc: "Create a flavor."},
 		{Action: ActionFlavorUpdate, Check: ruleAdmin, Scopes: project, Doc: "Update a flavor's description."},

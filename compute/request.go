@@ -100,8 +100,8 @@ type RebuildServer struct {
 // AttachInterface is what a user may say of a new interface: a port, or a
 // network with an address, or nothing for the project's only network.
 type AttachInterface struct {
-	PortID    string
 	NetworkID string
+	PortID    string
 	FixedIP   string
 	Tag       string
 }

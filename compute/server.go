@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -8,7 +9,10 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/store"
 )
 
 // Server is a server, and its row. A server that was deleted has a row of the
@@ -31,6 +35,7 @@ type Server struct {
 	Power        PowerState `bun:"power_state,notnull"`
 	Progress     int        `bun:"progress,notnull"`
 	Locked       bool       `bun:"locked,notnull"`
+	LockedBy     string     `bun:"locked_by,notnull"` // "owner" or "admin"; "" when it is not locked
 	LockedReason *string    `bun:"locked_reason"`
 	Fault        *Fault     `bun:"fault"` // why it is in VMError
 
@@ -118,5 +123,56 @@ func (s *Server) target() policy.Target {
 // setState puts a server where st says.
 func (s *Server) setState(st State) { s.VM, s.Task = st.VM, st.Task }
 
-// The columns that setState and what goes with it change.
-var stateColumns = []string{"vm_state", "task_state", "power_state", "progress", "fault", "launched_at", "updated_at"}
+// stateColumns are written by each save.
+var stateColumns = []string{"vm_state", "task_state", "updated_at"}
+
+// save writes the state of a server and these columns.
+func (s *Service) save(ctx context.Context, tx *store.Tx, srv *Server, columns ...string) error {
+	srv.UpdatedAt = s.Clock.Now()
+	return store.Update(ctx, tx, srv, append(columns, stateColumns...)...)
+}
+
+// GetServer gives a server with its tags.
+func (s *Service) GetServer(ctx context.Context, id string) (*Server, error) {
+	srv, err := s.findServer(ctx, s.DB.Read(), ActionServerShow, id)
+	if err != nil {
+		return nil, err
+	}
+	return srv, s.withTags(ctx, srv)
+}
+
+// findServer gives a server, without its tags, to which the caller may do
+// action; one that the caller may not see is not there.
+func (s *Service) findServer(ctx context.Context, db bun.IDB, action policy.Action, id string) (*Server, error) {
+	srv, err := store.Get[Server](ctx, db, id)
+	if store.IsNone(err) || err == nil && !s.sees(ctx, srv.ProjectID) {
+		return nil, noServer(id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return srv, s.policy.Check(ctx, action, srv.target())
+}
+
+func noServer(id string) error { return errs.NotFoundf("Instance %s could not be found.", id) }
+
+// sees tells whether the caller may know of what belongs to a project.
+func (s *Service) sees(ctx context.Context, projectID string) bool {
+	return auth.From(ctx).ProjectID() == projectID && projectID != "" || s.isAdmin(ctx)
+}
+
+// changeServer lets change alter a server in a transaction, and writes the
+// columns that it names.
+func (s *Service) changeServer(ctx context.Context, action policy.Action, id string, change func(ctx context.Context, tx *store.Tx, srv *Server) (columns []string, err error)) (srv *Server, err error) {
+	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if srv, err = s.findServer(ctx, tx, action, id); err != nil {
+			return err
+		}
+		columns, err := change(ctx, tx, srv)
+		if err != nil {
+			return err
+		}
+		return s.save(ctx, tx, srv, columns...)
+	})
+	return srv, err
+}

@@ -4,31 +4,68 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"log/slog"
+	"sync"
+	"time"
 
+	"github.com/cumulite/cumulite/compute/schedule"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/event"
+	"github.com/cumulite/cumulite/platform/flow"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/quota"
+	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
 // Deps are what the service stands on; all of them are required.
 type Deps struct {
-	DB    *store.Store // with the tables of Migrations and of the quota package
-	Clock clock.Clock
+	DB       *store.Store // with the tables of Migrations and of the flow, event and quota packages
+	Clock    clock.Clock
+	Ops      *flow.Engine // New registers the service's operations with it
+	Events   *event.Bus
+	Secrets  *secret.Box           // seals user data
+	Hosts    map[string]Hypervisor // by the names of the hosts
+	Networks Networks
+	Images   ImageService
 }
 
 // Options are the service's settings; nil means the defaults.
 type Options struct {
 	Policy *policy.Overrides // of Policies
+	Logger *slog.Logger      // nil discards
+	// Zones are the availability zones of hosts by their names. Default: those
+	// that are not named are in DefaultZone.
+	Zones map[string]string
+	// DefaultZone is the zone of most hosts. Default: "nova".
+	DefaultZone string
+	// Ratios say how much of each host is given away. Default: schedule.DefaultRatios.
+	Ratios schedule.Ratios
+	// Reserved is kept on each host for itself.
+	Reserved schedule.Amounts
+	// Grace is how long a guest may take to obey its power button. Default: a minute.
+	Grace time.Duration
+	// Domain follows the hostname in metadata. Default: "novalocal".
+	Domain string
+	// Poll is how often hosts are asked how they are. Default: 10 s.
+	Poll time.Duration
+	// Retention is how long the record of a deleted server is kept. Default: 30 days.
+	Retention time.Duration
 }
 
 // Service holds the rules and rows of compute. Its methods check by policy what
 // the Grant in ctx may do.
 type Service struct {
 	Deps
+	opts   Options
 	policy *policy.Enforcer
 	quotas *quota.Book
+	log    *slog.Logger
+	ops    operations
+	places placement
+	waits  waits
+	down   sync.Map // names of hosts that do not answer
 }
 
 //go:embed *.sql
@@ -37,7 +74,7 @@ var files embed.FS
 // Migrations gives the service's tables.
 func Migrations() store.Migrations { return store.Migrations{Name: "compute", Files: files} }
 
-// New gives the service.
+// New gives the service and registers its operations.
 func New(deps Deps, opts *Options) (*Service, error) {
 	var o Options
 	if opts != nil {
@@ -47,7 +84,14 @@ func New(deps Deps, opts *Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Deps: deps, policy: rules, quotas: quota.New("compute", quotaDefaults)}, nil
+	o.DefaultZone, o.Domain = cmp.Or(o.DefaultZone, "nova"), cmp.Or(o.Domain, "novalocal")
+	o.Grace, o.Poll, o.Retention = cmp.Or(o.Grace, time.Minute), cmp.Or(o.Poll, 10*time.Second), cmp.Or(o.Retention, 30*24*time.Hour)
+	s := &Service{Deps: deps, opts: o, policy: rules, quotas: quota.New("compute", quotaDefaults), log: o.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.register()
+	return s, nil
 }
 
 // isAdmin tells whether the caller sees what is of all projects.
@@ -60,4 +104,17 @@ func (s *Service) isAdmin(ctx context.Context) bool {
 func (s *Service) Allows(ctx context.Context, action policy.Action, projectID string) bool {
 	g := auth.From(ctx)
 	return s.policy.Allows(ctx, action, policy.Target{"project_id": cmp.Or(projectID, g.ProjectID()), "user_id": g.UserID()})
+}
+
+// checkOwn checks what the caller wants to do in its own project.
+func (s *Service) checkOwn(ctx context.Context, action policy.Action) error {
+	g := auth.From(ctx)
+	return s.policy.Check(ctx, action, policy.Target{"project_id": g.ProjectID(), "user_id": g.UserID()})
+}
+
+// emit tells of a change to a server.
+func (s *Service) emit(ctx context.Context, tx *store.Tx, what string, srv *Server) error {
+	return s.Events.Emit(ctx, tx, "compute", "server."+what, srv.ID, map[string]any{
+		"id": srv.ID, "project_id": srv.ProjectID, "user_id": srv.UserID, "name": srv.Name, "host": srv.Host, "status": srv.Status(), "image_id": srv.ImageID, "flavor_id": srv.Flavor.ID,
+	})
 }

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -46,6 +45,7 @@ var projects = resource[Project]{
 
 // CreateProject is what a user may say of a new project.
 type CreateProject struct {
+	ID          string // "" has one made
 	Name        string
 	DomainID    string // "" is the parent's domain
 	ParentID    string // "" is the domain
@@ -65,30 +65,29 @@ type UpdateProject struct {
 
 // CreateProject makes a project.
 func (s *Service) CreateProject(ctx context.Context, in CreateProject) (*Project, error) {
+	p := &Project{ID: in.ID, Name: in.Name, DomainID: in.DomainID, ParentID: in.ParentID, Description: in.Description,
+		Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
+	if p.ID == "" {
+		p.ID = newID()
+	}
+	if p.ParentID == "" {
+		p.ParentID = p.DomainID
+	}
+	if p.DomainID == "" && p.ParentID != "" {
+		if parent, err := store.Get[Project](ctx, s.DB.Read(), p.ParentID); err == nil {
+			p.DomainID = parent.DomainID
+		} else if store.IsNone(err) {
+			p.DomainID = p.ParentID
+		} else {
+			return nil, err
+		}
+	}
 	tags, err := cleanTags(in.Tags)
 	if err != nil {
 		return nil, err
 	}
-	p := &Project{ID: newID(), Name: in.Name, DomainID: in.DomainID, ParentID: cmp.Or(in.ParentID, in.DomainID), Description: in.Description,
-		Enabled: !in.Disabled, Tags: tags, Extra: merge(nil, in.Extra)}
-	if p.DomainID == "" {
-		if p.DomainID, err = s.domainAbove(ctx, p.ParentID); err != nil {
-			return nil, err
-		}
-	}
+	p.Tags = tags
 	return p, projects.create(ctx, s, ActionCreateProject, p.ID, p, func(ctx context.Context, tx *store.Tx) error { return placed(ctx, tx, p) })
-}
-
-// domainAbove gives the domain of a project that names its parent only, which may be the domain.
-func (s *Service) domainAbove(ctx context.Context, parentID string) (string, error) {
-	parent, err := store.Get[Project](ctx, s.DB.Read(), parentID)
-	if store.IsNone(err) {
-		return parentID, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return parent.DomainID, nil
 }
 
 // placed checks that a project's domain and parent are there and enabled.

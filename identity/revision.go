@@ -11,9 +11,12 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// followEvery is how often the revision is read, to learn what other processes
-// changed, and how long one reading may take: together a second.
-const followEvery = 500 * time.Millisecond
+// followEvery is how often the revision is read, to learn what other
+// processes changed; maxMissed readings without success are a second.
+const (
+	followEvery = 500 * time.Millisecond
+	maxMissed   = 2
+)
 
 // revision is the number that every change to identity's rows raises in its
 // own transaction. What was computed at a lower one is computed again.
@@ -66,11 +69,14 @@ func (r *revision) raise(ctx context.Context, tx *store.Tx) error {
 // clock: how old known may be is no matter of the time that a test owns.
 func (r *revision) follow(ctx context.Context, log *slog.Logger) {
 	defer r.followed.Store(false)
-	for ; ctx.Err() == nil; sleep(ctx, clock.System(), followEvery) {
-		err := r.readInTime(ctx)
-		if was := r.followed.Swap(err == nil); was && err != nil {
+	for missed := 0; ctx.Err() == nil; {
+		if err := r.readInTime(ctx); err == nil {
+			missed = 0
+		} else if missed++; missed == maxMissed {
 			log.WarnContext(ctx, "the revision of identity cannot be read: every token is checked against the database", "error", err)
 		}
+		r.followed.Store(missed < maxMissed)
+		sleep(ctx, clock.System(), followEvery)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/event"
+	"github.com/cumulite/cumulite/platform/flow"
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/quota"
@@ -67,7 +69,8 @@ func (w *world) name(kind string) string {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	clk := clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	s, err := compute.New(compute.Deps{DB: storetest.Open(t, quota.Migrations(), compute.Migrations()), Clock: clk}, nil)
+	db := storetest.Open(t, quota.Migrations(), flow.Migrations(), event.Migrations(), compute.Migrations())
+	s, err := compute.New(compute.Deps{DB: db, Clock: clk, Ops: flow.New(db, clk, nil), Events: event.New(db, clk, nil)}, nil)
 	require.NoError(t, err)
 	api, err := computeapi.New(s, httpapi.Config{Prefix: "/compute", PublicURL: "https://cloud.example", IdentityURL: "https://cloud.example/identity", Verifier: tokens{}, Clock: clk,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})

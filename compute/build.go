@@ -1,0 +1,184 @@
+package compute
+
+import (
+	"context"
+	"time"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// createArgs are those of the operation that builds a server.
+type createArgs struct {
+	Force  bool          // onto the host that was asked for, past the scheduler
+	Ports  []plannedPort // with the ids that they have, or will have
+	Groups []string      // security groups of the ports that are made
+	Host   string        // that was chosen
+	NICs   []NIC         // plugged in there
+}
+
+// building are the tasks of a server that is built.
+var building = []TaskState{TaskScheduling, TaskNetworking, TaskSpawning}
+
+// createOperation builds a server: finds its host, plugs its ports there,
+// makes and starts its guest.
+func (s *Service) createOperation() flow.Operation[createArgs] {
+	return flow.Operation[createArgs]{
+		Kind: "compute.server.create",
+		Steps: []flow.Step[createArgs]{
+			{Name: "schedule", Do: s.chooseHost, Save: s.claimHost, Undo: s.unclaimHost},
+			{Name: "network", Do: s.plugNetworks, Save: s.savePlugged, Undo: s.unplugNetworks},
+			{Name: "spawn", Do: s.spawn, Undo: s.destroy},
+		},
+		Deadline: time.Hour,
+		Done: func(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
+			return s.settle(ctx, tx, r.Key, building, nil, func(srv *Server) []string {
+				srv.setState(State{VM: VMActive})
+				srv.launched(s.Clock.Now())
+				return []string{"launched_at", "power_state", "progress", "fault"}
+			})
+		},
+		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs], cause error) error {
+			return s.settle(ctx, tx, r.Key, building, cause, func(srv *Server) []string { return s.fail(srv, cause) })
+		},
+		Observe: observe(s, func(a *createArgs) string { return a.Host }),
+	}
+}
+
+func (s *Service) chooseHost(ctx context.Context, r *flow.Run[createArgs]) error {
+	srv, err := s.server(ctx, r.Key)
+	if err != nil {
+		return err
+	}
+	r.Args.Host, err = s.choose(ctx, srv, r.Args.Force)
+	return err
+}
+
+func (s *Service) claimHost(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
+	srv, err := store.Get[Server](ctx, tx, r.Key)
+	if err != nil {
+		return err
+	}
+	if err := s.claim(ctx, tx, srv, r.Args.Host, r.Args.Force); err != nil {
+		return err
+	}
+	srv.Interfaces = interfacesOf(r.Args.Ports)
+	return s.advance(ctx, tx, srv, TaskNetworking, "host", "zone", "interfaces")
+}
+
+// advance notes what an operation does next with a server, unless that is
+// being deleted.
+func (s *Service) advance(ctx context.Context, tx *store.Tx, srv *Server, task TaskState, columns ...string) error {
+	if srv.Task != TaskDeleting {
+		srv.Task = task
+	}
+	return s.save(ctx, tx, srv, columns...)
+}
+
+func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) error {
+	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		srv, err := store.Get[Server](ctx, tx, r.Key)
+		if store.IsNone(err) || err == nil && srv.Host == "" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.unclaim(ctx, tx, srv); err != nil {
+			return err
+		}
+		srv.Host, srv.Zone, srv.Interfaces = "", "", []Interface{}
+		return s.save(ctx, tx, srv, "host", "zone", "interfaces")
+	})
+	s.places.forget() // the choice may have been noted without a claim
+	return err
+}
+
+// plugNetworks makes the ports that are to be made and plugs all in.
+func (s *Service) plugNetworks(ctx context.Context, r *flow.Run[createArgs]) error {
+	srv, err := s.server(ctx, r.Key)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.Args.Ports {
+		if err := s.ensurePort(ctx, srv, p, r.Args.Groups); err != nil {
+			return err
+		}
+	}
+	r.Args.NICs, err = s.plugAll(ctx, srv, interfacesOf(r.Args.Ports))
+	return err
+}
+
+func (s *Service) savePlugged(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
+	srv, err := store.Get[Server](ctx, tx, r.Key)
+	if err != nil {
+		return err
+	}
+	return s.advance(ctx, tx, srv, TaskSpawning)
+}
+
+func (s *Service) unplugNetworks(ctx context.Context, r *flow.Run[createArgs]) error {
+	return s.dropInterfaces(ctx, r.Key, interfacesOf(r.Args.Ports))
+}
+
+// spawn makes and starts the guest.
+func (s *Service) spawn(ctx context.Context, r *flow.Run[createArgs]) error {
+	srv, err := s.server(ctx, r.Key)
+	if err != nil {
+		return err
+	}
+	h, err := s.hypervisor(srv.Host)
+	if err != nil {
+		return err
+	}
+	spec, err := s.guestSpec(ctx, srv, r.Args.NICs)
+	if err != nil {
+		return err
+	}
+	if err := h.Create(ctx, r.ID, spec); err != nil {
+		return err
+	}
+	return h.Start(ctx, r.ID, spec)
+}
+
+func (s *Service) destroy(ctx context.Context, r *flow.Run[createArgs]) error {
+	return s.removeGuest(ctx, r.ID, r.Key, r.Args.Host)
+}
+
+// removeGuest takes a guest off its host. A host that is down cannot be waited
+// for: the guest is removed when it comes back and is found there.
+func (s *Service) removeGuest(ctx context.Context, op, id, host string) error {
+	if host == "" {
+		return nil
+	}
+	h, err := s.hypervisor(host)
+	if errs.Is(err, errs.Unavailable) {
+		s.log.Warn("a guest stays on a host that is not available", "server", id, "host", host)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return h.Remove(ctx, op, id)
+}
+
+// guestSpec is all that a host needs to know of a server.
+func (s *Service) guestSpec(ctx context.Context, srv *Server, nics []NIC) (GuestSpec, error) {
+	spec := GuestSpec{
+		ID: srv.ID, Name: srv.InstanceName(), VCPUs: srv.Flavor.VCPUs, MemoryMiB: srv.Flavor.MemoryMiB, RootGiB: srv.Flavor.DiskGiB,
+		EphemeralGiB: srv.Flavor.EphemeralGiB, SwapMiB: srv.Flavor.SwapMiB, Image: srv.Image, NICs: nics, Hostname: srv.Hostname, Extra: map[string]string{},
+	}
+	for key, value := range srv.ImageProperties {
+		spec.Extra[key] = value
+	}
+	for key, value := range srv.Flavor.ExtraSpecs {
+		spec.Extra[key] = value
+	}
+	if !srv.ConfigDrive {
+		return spec, nil
+	}
+	files, err := s.metadataOf(ctx, srv)
+	spec.ConfigDrive = configDriveFiles(files)
+	return spec, err
+}

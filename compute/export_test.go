@@ -1,0 +1,15 @@
+package compute
+
+import (
+	"context"
+
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// ReleasePort starts the operation that follows each detaching.
+func (s *Service) ReleasePort(ctx context.Context, id string, i Interface) error {
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := s.ops.release.Start(ctx, tx, id, detachArgs{Interface: i})
+		return err
+	})
+}

@@ -1,0 +1,171 @@
+package compute
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// operations are the handles by which the service starts what takes time. The
+// key of each operation is the server's id: those of one server run one after
+// the other.
+type operations struct {
+	create  *flow.Handle[createArgs]
+	remove  *flow.Handle[deleteArgs]
+	power   map[ServerAction]*flow.Handle[powerArgs]
+	rebuild *flow.Handle[rebuildArgs]
+	attach  *flow.Handle[attachArgs]
+	detach  *flow.Handle[detachArgs]
+	release *flow.Handle[detachArgs]
+	refresh *flow.Handle[refreshArgs]
+}
+
+func (s *Service) register() {
+	s.ops = operations{
+		create:  flow.Register(s.Ops, s.createOperation()),
+		remove:  flow.Register(s.Ops, s.deleteOperation()),
+		power:   map[ServerAction]*flow.Handle[powerArgs]{},
+		rebuild: flow.Register(s.Ops, s.rebuildOperation()),
+		attach:  flow.Register(s.Ops, s.attachOperation()),
+		detach:  flow.Register(s.Ops, s.detachOperation()),
+		release: flow.Register(s.Ops, s.releaseOperation()),
+		refresh: flow.Register(s.Ops, s.refreshOperation()),
+	}
+	for action, p := range powers {
+		s.ops.power[action] = flow.Register(s.Ops, s.powerOperation(action, p))
+	}
+}
+
+// begin checks that the caller may do action to a server, marks the server,
+// and starts the operation that does it, all in one transaction. name is that
+// of the instance action; start may name further columns that it changed.
+func (s *Service) begin(ctx context.Context, id string, rule policy.Action, action ServerAction, name string, start func(ctx context.Context, tx *store.Tx, srv *Server) (columns []string, err error)) (*Server, error) {
+	return s.changeServer(ctx, rule, id, func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
+		if err := srv.State().Allow(action, id, s.isAdmin(ctx)); err != nil {
+			return nil, err
+		}
+		srv.setState(srv.State().Begin(action))
+		if err := s.beginAction(ctx, tx, id, name); err != nil {
+			return nil, err
+		}
+		return start(ctx, tx, srv)
+	})
+}
+
+// settle ends an operation on a server: change says what it is now. One whose
+// task is no longer of the operation was taken over by another, and is left to that.
+func (s *Service) settle(ctx context.Context, tx *store.Tx, id string, tasks []TaskState, cause error, change func(srv *Server) (columns []string)) error {
+	if err := s.endAction(ctx, tx, id, cause); err != nil {
+		return err
+	}
+	srv, err := store.Get[Server](ctx, tx, id)
+	if store.IsNone(err) || err == nil && !slices.Contains(tasks, srv.Task) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	columns := change(srv)
+	if err := s.emit(ctx, tx, "updated", srv); err != nil {
+		return err
+	}
+	return s.save(ctx, tx, srv, columns...)
+}
+
+// fail puts a server into VMError because of cause.
+func (s *Service) fail(srv *Server, cause error) (columns []string) {
+	srv.VM, srv.Task = VMError, TaskNone
+	srv.Fault = s.faultOf(cause)
+	return []string{"fault"}
+}
+
+// faultOf is what is told of an error: to all what they may read, to
+// administrators the whole.
+func (s *Service) faultOf(cause error) *Fault {
+	f := &Fault{Code: 500, Message: errs.Message(cause), Details: cause.Error(), CreatedAt: s.Clock.Now()}
+	if f.Message == "" {
+		f.Message = "The operation failed because of an internal error."
+	}
+	return f
+}
+
+// observe records the attempts at an operation's steps as events of the
+// action that started it.
+func observe[A any](s *Service, host func(*A) string) func(context.Context, *store.Tx, *flow.Run[A], flow.StepEvent) error {
+	return func(ctx context.Context, tx *store.Tx, r *flow.Run[A], ev flow.StepEvent) error {
+		if ev.Step == "" {
+			return nil // only the end of the operation was left
+		}
+		name := "compute_" + ev.Step
+		if ev.Undo {
+			name = "compute_undo_" + ev.Step
+		}
+		return s.recordEvent(ctx, tx, r.Key, host(&r.Args), name, ev)
+	}
+}
+
+// service gives the context in which compute speaks to other services on
+// behalf of whoever started an operation.
+func asCompute(ctx context.Context) context.Context { return auth.AsService(ctx, "compute") }
+
+// server gives a server to a step.
+func (s *Service) server(ctx context.Context, id string) (*Server, error) {
+	srv, err := store.Get[Server](ctx, s.DB.Read(), id)
+	if store.IsNone(err) {
+		return nil, noServer(id)
+	}
+	return srv, err
+}
+
+// hypervisor gives the driver of a host. One that is known to be down is
+// errs.Unavailable at once.
+func (s *Service) hypervisor(host string) (Hypervisor, error) {
+	h, known := s.Hosts[host]
+	if _, down := s.down.Load(host); down || !known {
+		return nil, errs.New(errs.Unavailable, "Compute host %s is not available.", host)
+	}
+	return h, nil
+}
+
+// waits are the callers that wait for the end of an operation in this process.
+type waits struct {
+	mu  sync.Mutex
+	ops map[string]chan error
+}
+
+// on gives a channel that tells how an operation ended.
+func (w *waits) on(op string) <-chan error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ops == nil {
+		w.ops = map[string]chan error{}
+	}
+	c := make(chan error, 1)
+	w.ops[op] = c
+	return c
+}
+
+// off forgets an operation.
+func (w *waits) off(op string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.ops, op)
+}
+
+// end tells who waits for an operation, once tx is committed.
+func (w *waits) end(tx *store.Tx, op string, err error) {
+	tx.AfterCommit(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if c := w.ops[op]; c != nil {
+			c <- err
+			delete(w.ops, op)
+		}
+	})
+}

@@ -1,0 +1,127 @@
+package compute
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// compare holds the guests of a host against the servers that are recorded
+// there: servers get the state of their guests, and guests of servers that
+// were deleted while the host was away are removed.
+func (s *Service) compare(ctx context.Context, host string, h Hypervisor) {
+	if err := s.reconcile(ctx, host, h); err != nil && ctx.Err() == nil {
+		s.log.Warn("a host's guests cannot be compared with the servers on it", "host", host, "error", err)
+	}
+}
+
+func (s *Service) reconcile(ctx context.Context, host string, h Hypervisor) error {
+	// The rows are read before the guests: a server that changes in between
+	// has another version, and is left alone.
+	var list []Server
+	if err := s.DB.Read().NewSelect().Model(&list).Where("host = ?", host).Scan(ctx); err != nil {
+		return err
+	}
+	guests, err := h.Guests(ctx)
+	if err != nil {
+		return err
+	}
+	power := make(map[string]PowerState, len(guests))
+	for _, g := range guests {
+		power[g.ID] = g.Power
+	}
+	for i := range list {
+		is, there := power[list[i].ID]
+		delete(power, list[i].ID)
+		if err := s.observed(ctx, &list[i], is, there); err != nil {
+			return err
+		}
+	}
+	return s.removeStrangers(ctx, host, h, power)
+}
+
+// changed is told that a guest changed. When its server says otherwise the
+// host is asked once more: what it told may be over by now.
+func (s *Service) changed(ctx context.Context, host string, h Hypervisor, g Guest) {
+	srv, err := store.Get[Server](ctx, s.DB.Read(), g.ID)
+	if err != nil || srv.Host != host || srv.Task != TaskNone || srv.State().Observe(g.Power) == srv.State() && srv.Power == g.Power {
+		return
+	}
+	guests, err := h.Guests(ctx)
+	if err != nil {
+		return // it is compared again when the host answers
+	}
+	i := slices.IndexFunc(guests, func(now Guest) bool { return now.ID == g.ID })
+	if i < 0 {
+		return
+	}
+	if err := s.observed(ctx, srv, guests[i].Power, true); err != nil && ctx.Err() == nil {
+		s.log.Warn("a change of a guest cannot be noted", "server", g.ID, "error", err)
+	}
+}
+
+// observed records what the guest of a server was seen to do. A server that
+// was changed since its row was read keeps what it has.
+func (s *Service) observed(ctx context.Context, srv *Server, power PowerState, there bool) error {
+	if srv.Task != TaskNone {
+		return nil
+	}
+	columns := []string{"power_state"}
+	before := *srv
+	switch {
+	case there:
+		srv.setState(srv.State().Observe(power))
+		srv.Power = power
+	case slices.Contains(settled, srv.VM):
+		srv.Power = NoState
+		columns = append(columns, s.fail(srv, errs.New(errs.Internal, "the guest is not on host %s any more", srv.Host))...)
+	}
+	if srv.State() == before.State() && srv.Power == before.Power {
+		return nil
+	}
+	s.log.Info("a guest changed by itself", "server", srv.ID, "host", srv.Host, "power", power, "there", there, "state", srv.VM)
+	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := s.save(ctx, tx, srv, columns...); err != nil {
+			return err
+		}
+		return s.emit(ctx, tx, "updated", srv)
+	})
+	if store.IsNone(err) || errs.Is(err, errs.Conflict) {
+		return nil // it was changed meanwhile
+	}
+	return err
+}
+
+// removeStrangers removes the guests of servers that were deleted, or given up,
+// while the host was away. Guests that nothing is known of are let be: somebody
+// may look for them.
+func (s *Service) removeStrangers(ctx context.Context, host string, h Hypervisor, strangers map[string]PowerState) error {
+	if len(strangers) == 0 {
+		return nil
+	}
+	ids := bun.List(slices.Collect(maps.Keys(strangers)))
+	var known []Server
+	err := s.DB.Read().NewSelect().Model(&known).ModelTableExpr("compute_known_servers AS server").Column("id", "host", "vm_state").Where("id IN (?)", ids).Scan(ctx)
+	if err != nil {
+		return err
+	}
+	for _, srv := range known {
+		delete(strangers, srv.ID)
+		if srv.Host == host && srv.VM != VMDeleted {
+			continue // it came here since
+		}
+		s.log.Warn("a guest that was left behind is removed", "server", srv.ID, "host", host)
+		if err := h.Remove(ctx, "", srv.ID); err != nil {
+			return err
+		}
+	}
+	if len(strangers) > 0 {
+		s.log.Warn("there are guests that belong to no server", "host", host, "guests", len(strangers))
+	}
+	return nil
+}

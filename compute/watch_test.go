@@ -1,0 +1,170 @@
+package compute_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// watched runs the service's watch over its hosts.
+func (w *world) watched(t testing.TB) *world {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
+	return w
+}
+
+func eventually(t testing.TB, is func() bool, what string) {
+	t.Helper()
+	require.Eventually(t, is, 10*time.Second, 2*time.Millisecond, what)
+}
+
+func TestGuestThatStopsByItselfIsSeen(t *testing.T) {
+	w := newWorld(t).run(t).watched(t)
+	s := w.server(t)
+	crashed := w.server(t)
+	w.states["hv1"].PowerOff(s.ID)
+	w.states["hv1"].Crash(crashed.ID)
+	eventually(t, func() bool { return w.get(t, s.ID).Status() == "SHUTOFF" }, "it shut itself down")
+	eventually(t, func() bool { return w.get(t, crashed.ID).Power == compute.Crashed }, "it crashed")
+	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStart))
+	w.idle(t)
+	require.Equal(t, "ACTIVE", w.get(t, s.ID).Status())
+}
+
+func TestChangesThatWereAskedForAreNotMistaken(t *testing.T) {
+	w := newWorld(t).run(t).watched(t)
+	s := w.server(t)
+	for range 10 {
+		require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStop))
+		w.idle(t)
+		require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStart))
+		w.idle(t)
+	}
+	time.Sleep(20 * time.Millisecond) // the watcher has caught up
+	require.Equal(t, "ACTIVE", w.get(t, s.ID).Status())
+}
+
+func TestServersMeetTheirGuestsAgainAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	engine := w.ops
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- engine.Run(ctx) }()
+	off, lost, still := w.server(t), w.server(t), w.server(t)
+	stop()
+	require.NoError(t, <-done)
+	w.states["hv1"].PowerOff(off.ID)
+	require.NoError(t, w.hosts["hv1"].Remove(t.Context(), "", lost.ID))
+
+	w.start(t, nil)
+	w.run(t).watched(t)
+	eventually(t, func() bool { return w.get(t, off.ID).Status() == "SHUTOFF" }, "it stopped meanwhile")
+	eventually(t, func() bool { return w.get(t, lost.ID).Status() == "ERROR" }, "its guest is gone")
+	require.Equal(t, "ACTIVE", w.get(t, still.ID).Status())
+}
+
+func TestDeleteDoesNotWaitForAHostThatIsDown(t *testing.T) {
+	w := newWorld(t).run(t).watched(t)
+	s := w.server(t)
+	eventually(t, func() bool { return w.clock.Waiting() > 1 }, "the watch is asleep")
+	w.hosts["hv1"].SetFault(func(context.Context, simcompute.Step) error { return errs.New(errs.Unavailable, "unplugged") })
+	w.clock.Advance(10 * time.Second)
+	eventually(t, func() bool { h := w.host(t, "hv1"); return !h.Up() }, "it is seen to be down")
+
+	made, err := w.CreateServer(member(t), w.request(t))
+	require.NoError(t, err)
+	w.idle(t)
+	require.Equal(t, "ERROR", w.get(t, made[0].ID).Status(), "nothing is placed there")
+	require.NoError(t, w.DeleteServer(member(t), s.ID))
+	w.idle(t)
+	_, err = w.GetServer(member(t), s.ID)
+	refused(t, errs.NotFound, err)
+	require.NotEmpty(t, w.states["hv1"].Leftovers())
+
+	w.hosts["hv1"].SetFault(nil)
+	eventually(t, func() bool {
+		w.clock.Advance(10 * time.Second)
+		return len(w.states["hv1"].Leftovers()) == 0
+	}, "the guest is removed when the host is back")
+	h := w.host(t, "hv1")
+	require.True(t, h.Up())
+}
+
+func (w *world) host(t testing.TB, name string) compute.Host {
+	hosts, err := w.ListHypervisors(admin(t))
+	require.NoError(t, err)
+	for _, h := range hosts {
+		if h.Name == name {
+			return h
+		}
+	}
+	t.Fatalf("there is no host %s", name)
+	return compute.Host{}
+}
+
+func TestClosedHostsTakeNoServers(t *testing.T) {
+	w := newWorld(t, "hv1", "hv2").run(t)
+	yes, no, reason := true, false, "maintenance"
+	why := &reason
+	h, err := w.UpdateComputeService(admin(t), "hv1", compute.UpdateHost{Disabled: &yes, DisabledReason: &why})
+	require.NoError(t, err)
+	require.Equal(t, "maintenance", *h.DisabledReason)
+	_, err = w.UpdateComputeService(admin(t), w.host(t, "hv2").ID, compute.UpdateHost{ForcedDown: &yes})
+	require.NoError(t, err)
+	require.Equal(t, "ERROR", w.server(t).Status())
+	zones, err := w.ListZones(member(t), false)
+	require.NoError(t, err)
+	require.Equal(t, []compute.Zone{{Name: "nova"}}, zones)
+
+	h, err = w.UpdateComputeService(admin(t), "hv1", compute.UpdateHost{Disabled: &no})
+	require.NoError(t, err)
+	require.Nil(t, h.DisabledReason)
+	require.Equal(t, "hv1", w.server(t).Host)
+	_, err = w.UpdateComputeService(member(t), "hv1", compute.UpdateHost{Disabled: &yes})
+	refused(t, errs.Forbidden, err)
+	_, err = w.UpdateComputeService(admin(t), "hv9", compute.UpdateHost{Disabled: &yes})
+	refused(t, errs.NotFound, err)
+}
+
+func TestOrphanedServersAreSettled(t *testing.T) {
+	w := newWorld(t)
+	made, err := w.CreateServer(member(t), w.request(t))
+	require.NoError(t, err)
+	require.NoError(t, w.db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM flow_operations")
+		return err
+	}))
+	w.start(t, nil)
+	s := w.get(t, made[0].ID)
+	require.Equal(t, "ERROR", s.Status())
+	require.Empty(t, s.Task)
+}
+
+func TestRecordsOfDeletedServersArePruned(t *testing.T) {
+	w := newWorld(t).run(t).watched(t)
+	s := w.server(t)
+	require.NoError(t, w.DeleteServer(member(t), s.ID))
+	w.idle(t)
+	count := func() int {
+		list, _, err := w.ListServers(admin(t), compute.ServersOf{AllProjects: true, Deleted: true}, store.Query{})
+		require.NoError(t, err)
+		return len(list)
+	}
+	require.Equal(t, 1, count())
+	eventually(t, func() bool {
+		w.clock.Advance(24 * time.Hour)
+		return count() == 0
+	}, "after thirty days")
+}
