@@ -162,7 +162,7 @@ CREATE TABLE network_floatingips (
 	floating_port_id TEXT NOT NULL,
 	router_id TEXT NOT NULL,
 	port_id TEXT NOT NULL,
-	fixed_ip TEXT NOT NULL,
+	fixed_ip TEXT,
 	dns_name TEXT NOT NULL,
 	dns_domain TEXT NOT NULL
 );

@@ -104,11 +104,7 @@ func removing(pl placement) func(ctx context.Context, d Driver) error {
 
 // sendRouter makes a router, on networks that are there before.
 func (s *Service) sendRouter(ctx context.Context, d Driver, host string, r RouterSpec) error {
-	legs := slices.Clone(r.Interfaces)
-	if r.Gateway != nil {
-		legs = append(legs, *r.Gateway)
-	}
-	for _, leg := range legs {
+	for _, leg := range r.legs() {
 		if err := s.bringMissing(ctx, placement{Kind: objNetwork, ID: leg.NetworkID, Host: host}); err != nil {
 			return err
 		}

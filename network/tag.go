@@ -145,6 +145,12 @@ func (s *Service) tagged(ctx context.Context, db bun.IDB, of, id, verb string) (
 		return standardOf(ctx, s, db, &subnets, id, verb)
 	case "ports":
 		return standardOf(ctx, s, db, &ports, id, verb)
+	case "routers":
+		return standardOf(ctx, s, db, &routers, id, verb)
+	case "floatingips":
+		return standardOf(ctx, s, db, &floatingIPs, id, verb)
+	case "security-groups":
+		return standardOf(ctx, s, db, &groups, id, verb)
 	}
 	return nil, errs.NotFoundf("The resource could not be found.")
 }
