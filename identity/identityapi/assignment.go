@@ -60,6 +60,8 @@ func assignmentFilter(r *httpapi.Request) (f identity.AssignmentFilter, err erro
 		Effective: asked(r, "effective"), Subtree: asked(r, "include_subtree")}
 	project, domain, system := p.Get("scope.project.id"), p.Get("scope.domain.id"), p.Get("scope.system")
 	switch {
+	case f.Subtree && project == "":
+		return f, errs.Invalidf("scope.project.id must be specified if include_subtree is also specified")
 	case domain != "" && project != "":
 		return f, errs.Invalidf("Specify a domain or project, not both")
 	case domain != "" && system != "":

@@ -40,15 +40,6 @@ type refIn struct {
 	Name string `json:"name"`
 }
 
-// unread is a value that is not looked at, and may be a secret.
-type unread struct{}
-
-// JSONSchema implements wire.Schemer.
-func (unread) JSONSchema() map[string]any { return map[string]any{"writeOnly": true} }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (*unread) UnmarshalJSON([]byte) error { return nil }
-
 // scopeIn is what the token shall be for: an object with one name, or "unscoped".
 type scopeIn struct {
 	Project *projectIn

@@ -37,8 +37,8 @@ type placed struct {
 	DomainID httpapi.Optional[string] `json:"domain_id" api:"nullable,min=1,max=64,pattern=^[a-zA-Z0-9-]+$"`
 	ParentID httpapi.Optional[string] `json:"parent_id" api:"nullable,min=1,max=64,pattern=^[a-zA-Z0-9-]+$"`
 	IsDomain httpapi.Optional[flag]   `json:"is_domain"`
-	Parents  any                      `json:"parents" api:"readonly"`
-	Subtree  any                      `json:"subtree" api:"readonly"`
+	Parents  unread                   `json:"parents"`
+	Subtree  unread                   `json:"subtree"`
 }
 
 type createProject struct {

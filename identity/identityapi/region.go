@@ -33,7 +33,7 @@ type regionQuery struct {
 type createRegion struct {
 	Region struct {
 		ID             httpapi.Optional[string] `json:"id" api:"nullable,max=255"`
-		Links          any                      `json:"links" api:"readonly"`
+		Links          unread                   `json:"links"`
 		Description    httpapi.Optional[string] `json:"description" api:"nullable"`
 		ParentRegionID httpapi.Optional[string] `json:"parent_region_id" api:"nullable,min=1,max=255"`
 		Extra          map[string]any           `json:"-" api:"inline"`

@@ -44,7 +44,8 @@ type createUser struct {
 		DefaultProjectID  httpapi.Optional[string]        `json:"default_project_id" api:"nullable"`
 		Enabled           httpapi.Optional[flag]          `json:"enabled"`
 		Password          httpapi.Optional[secret.String] `json:"password" api:"nullable"`
-		PasswordExpiresAt any                             `json:"password_expires_at" api:"readonly"`
+		PasswordExpiresAt unread                          `json:"password_expires_at"`
+		Federated         []any                           `json:"federated" api:"max=0"`
 		Options           options                         `json:"options"`
 		Extra             map[string]any                  `json:"-" api:"inline"`
 	} `json:"user" api:"required"`
@@ -58,7 +59,8 @@ type updateUser struct {
 		DefaultProjectID  httpapi.Optional[string]        `json:"default_project_id" api:"nullable"`
 		Enabled           httpapi.Optional[flag]          `json:"enabled"`
 		Password          httpapi.Optional[secret.String] `json:"password" api:"nullable"`
-		PasswordExpiresAt any                             `json:"password_expires_at" api:"readonly"`
+		PasswordExpiresAt unread                          `json:"password_expires_at"`
+		Federated         []any                           `json:"federated" api:"max=0"`
 		Options           options                         `json:"options"`
 		Extra             map[string]any                  `json:"-" api:"inline"`
 	} `json:"user" api:"required,min=1"`

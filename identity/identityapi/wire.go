@@ -82,10 +82,19 @@ func each[T, B any](rows []T, show func(*T) B) []B {
 // options are those of a resource: none are known.
 type options struct{}
 
+// unread is a value that is not looked at: of any kind, perhaps a secret.
+type unread struct{}
+
+// JSONSchema implements wire.Schemer.
+func (unread) JSONSchema() map[string]any { return map[string]any{"writeOnly": true} }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (*unread) UnmarshalJSON([]byte) error { return nil }
+
 // echo is what clients send back of an object that they were shown.
 type echo struct {
 	ID    httpapi.Optional[string] `json:"id" api:"nullable"`
-	Links any                      `json:"links" api:"readonly"`
+	Links unread                   `json:"links"`
 }
 
 // names refuses a body that names another object than the path.

@@ -5,6 +5,7 @@ package listquery
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,7 +135,7 @@ func readFilters(style Style, p url.Values, allowed []string) ([]store.Filter, e
 		read := []store.Filter{{Field: name, Values: values}}
 		switch style {
 		case Keystone:
-			read[0] = keystoneFilter(name, values)
+			read = keystoneFilters(name, values)
 		case Glance:
 			read = glanceFilters(name, values)
 		}
@@ -152,17 +153,26 @@ func readFilters(style Style, p url.Values, allowed []string) ([]store.Filter, e
 	return out, nil
 }
 
-var keystoneOps = map[string]store.Op{"contains": store.Contains, "startswith": store.Prefix, "endswith": store.Suffix,
-	"icontains": store.Contains, "istartswith": store.Prefix, "iendswith": store.Suffix}
+var keystoneOps = map[string]store.Op{"contains": store.Contains, "startswith": store.Prefix, "endswith": store.Suffix}
 
-// keystoneFilter reads name__contains=x.
-func keystoneFilter(name string, values []string) store.Filter {
-	if field, comparator, ok := strings.Cut(name, "__"); ok {
+// foldedForms are the comparisons of letters in either case, as regular expressions.
+var foldedForms = map[string]string{"icontains": "(?i)%s", "istartswith": "(?i)^%s", "iendswith": "(?i)%s$"}
+
+// keystoneFilters reads name__contains=x, once for each value.
+func keystoneFilters(name string, values []string) (all []store.Filter) {
+	field, comparator, _ := strings.Cut(name, "__")
+	for _, v := range values {
+		f := store.Filter{Field: field, Values: []string{v}}
 		if op, known := keystoneOps[comparator]; known {
-			return store.Filter{Field: field, Op: op, Values: values[:1]}
+			f.Op = op
+		} else if form, known := foldedForms[comparator]; known {
+			f.Op, f.Values[0] = store.Regexp, fmt.Sprintf(form, regexp.QuoteMeta(v))
+		} else {
+			f.Field = name
 		}
+		all = append(all, f)
 	}
-	return store.Filter{Field: name, Values: values[:1]}
+	return all
 }
 
 var glanceOps = map[string]store.Op{"eq": store.Eq, "neq": store.Neq, "gt": store.Gt, "gte": store.Gte, "lt": store.Lt, "lte": store.Lte}

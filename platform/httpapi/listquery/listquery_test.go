@@ -74,7 +74,7 @@ func TestFilters(t *testing.T) {
 		{listquery.Nova, "name=a&zoo=b", []string{"name"}, []store.Filter{eq("name", "a")}},
 		{listquery.Nova, "name=a&zoo=b", nil, []store.Filter{eq("name", "a"), eq("zoo", "b")}},
 		{listquery.Keystone, "name__contains=a&enabled=1&x__y=z", []string{"name", "enabled"}, []store.Filter{eq("enabled", "1"), {Field: "name", Op: store.Contains, Values: []string{"a"}}}},
-		{listquery.Keystone, "name__istartswith=a", nil, []store.Filter{{Field: "name", Op: store.Prefix, Values: []string{"a"}}}},
+		{listquery.Keystone, "name__istartswith=a.", nil, []store.Filter{{Field: "name", Op: store.Regexp, Values: []string{`(?i)^a\.`}}}},
 		{listquery.Glance, `name=in:a,"b,%20\"c",`, nil, []store.Filter{eq("name", "a", `b, "c`, "")}},
 		{listquery.Glance, "name=gt:a&os=x:y", nil, []store.Filter{eq("name", "gt:a"), eq("os", "x:y")}},
 		{listquery.Glance, "created_at=gte:2030-01-01T00:00:00Z", nil, []store.Filter{{Field: "created_at", Op: store.Gte, Values: []string{"2030-01-01T00:00:00Z"}}}},
