@@ -112,8 +112,16 @@ type attribute struct {
 
 func (c *attribute) allows(g auth.Grant, t Target) bool {
 	value, ok := c.value.expand(t)
-	return ok && c.holds(g, value)
+	return ok && value != "" && c.holds(g, value)
 }
+
+// lacking tells that the caller has no such attribute: domain_id:None.
+type lacking struct {
+	source
+	holds credential
+}
+
+func (c *lacking) allows(g auth.Grant, _ Target) bool { return c.holds(g, "") }
 
 // literal compares a constant: 'public':%(visibility)s, None:%(owner)s.
 type literal struct {

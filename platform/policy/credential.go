@@ -7,7 +7,8 @@ import (
 )
 
 // credential reports whether an attribute of the caller has the value, or one
-// of the values, that is asked for. An attribute that the caller lacks has none.
+// of the values, that is asked for. One that the caller lacks has the value ""
+// only, for which no rule can ask but with ATTRIBUTE:None.
 type credential func(g auth.Grant, value string) bool
 
 // credentials are the attributes by the names that rules use: those of the
@@ -35,12 +36,9 @@ var credentials = map[string]credential{
 	"token.is_admin_project":  isAdminProject,
 }
 
-// is compares an attribute that has one value; "" means that it has none.
+// is compares an attribute that has one value.
 func is(read func(auth.Grant) string) credential {
-	return func(g auth.Grant, value string) bool {
-		have := read(g)
-		return have != "" && have == value
-	}
+	return func(g auth.Grant, value string) bool { return read(g) == value }
 }
 
 func userDomain(g auth.Grant) string { return g.Claims().UserDomain.ID }

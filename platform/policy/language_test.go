@@ -59,7 +59,7 @@ func TestChecksDecideForAMemberOfAProject(t *testing.T) {
 
 		"project_id:%(project_id)s": true, "tenant_id:%(network:project_id)s": true, "user_id:%(user_id)s": false,
 		"user_id:%(target.user.id)s": true, "user_id:u1": true, "user_id:%(absent)s": false,
-		"user_id:%(none)s": false, "domain_id:%(none)s": false, "domain_id:%(empty)s": false, "domain_id:None": false,
+		"user_id:%(none)s": false, "domain_id:%(none)s": false, "domain_id:%(empty)s": false, "domain_id:None": true, "not domain_id:None": false, "project_id:None": false, "roles:None": false,
 		"user_domain_id:ud": true, "project_domain_id:pd": true, "domain_id:pd": false, "system_scope:all": false,
 		"is_admin:True": false, "is_admin:False": true, "is_admin_project:True": true, "roles:reader": true, "roles:Reader": false,
 		"service_roles:service": false, "service_user_id:compute": false,

@@ -157,7 +157,11 @@ func parseCheck(s string) (check, error) {
 // parseComparison reads kind, the left side of a comparison: the name of an
 // attribute of the caller, or a literal.
 func parseComparison(s source, kind string, value template) (check, error) {
-	if holds, ok := credentials[kind]; ok {
+	holds, ok := credentials[kind]
+	if ok && value.is("None") {
+		return &lacking{s, holds}, nil
+	}
+	if ok {
 		return &attribute{s, holds, value}, nil
 	}
 	constant, err := parseLiteral(kind)

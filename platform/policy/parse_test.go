@@ -84,8 +84,11 @@ func FuzzParse(f *testing.F) {
 
 func TestEveryAttributeIsDeniedWhereTheCallerLacksIt(t *testing.T) {
 	nothing := auth.Authenticated(auth.Claims{})
-	for name, holds := range credentials {
-		require.False(t, holds(nothing, ""), name)
-		require.False(t, holds(nothing, "None"), name)
+	for name := range credentials {
+		c, err := parse(name + ":%(x)s")
+		require.NoError(t, err)
+		for _, x := range []any{"", nil, "None"} {
+			require.False(t, c.allows(nothing, Target{"x": x}), "%s %v", name, x)
+		}
 	}
 }

@@ -15,6 +15,7 @@
 //	rule:NAME                      another rule
 //	ATTRIBUTE:VALUE                an attribute of the caller: user_id, project_id, domain_id,
 //	                               system_scope, is_admin, token.project.domain.id, …
+//	ATTRIBUTE:None                 the caller lacks the attribute
 //	LITERAL:VALUE                  'text', None, True, False or a decimal number
 //	field:KIND:NAME=VALUE          an attribute of the target (the network service's own check);
 //	                               =~PATTERN is a regular expression from the beginning

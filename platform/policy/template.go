@@ -51,6 +51,9 @@ func parseVerb(s string) (p part, rest string, ok bool) {
 	return part{name: name}, rest, ok
 }
 
+// is tells whether the template is just this text.
+func (t template) is(text string) bool { return len(t) == 1 && t[0] == part{text: text} }
+
 // expand puts the target's attributes in; false when the target lacks one.
 func (t template) expand(target Target) (string, bool) {
 	if len(t) == 1 {
