@@ -33,7 +33,7 @@ CREATE TABLE network_subnets (
 	network_id TEXT NOT NULL,
 	ip_version BIGINT NOT NULL,
 	cidr TEXT NOT NULL,
-	gateway_ip TEXT,
+	gateway_ip TEXT NOT NULL,
 	enable_dhcp BOOLEAN NOT NULL,
 	ipv6_ra_mode TEXT NOT NULL,
 	ipv6_address_mode TEXT NOT NULL,
@@ -197,3 +197,14 @@ CREATE TABLE network_placements (
 );
 CREATE INDEX network_placements_host ON network_placements (host, kind);
 CREATE INDEX network_placements_network ON network_placements (network_id, host) WHERE network_id <> '';
+
+-- Which objects hosts need: bound ports, their networks, their groups and those
+-- that the rules of these name, routers and their networks.
+CREATE VIEW network_needed AS
+	SELECT id, host_id AS host FROM network_ports WHERE host_id <> '' AND device_owner NOT LIKE 'network:%'
+	UNION ALL SELECT network_id, host FROM network_placements WHERE network_id <> ''
+	UNION ALL SELECT m.group_id, p.host_id FROM network_port_groups AS m JOIN network_ports AS p ON p.id = m.port_id WHERE p.host_id <> ''
+	UNION ALL SELECT r.remote_group_id, p.host_id FROM network_rules AS r JOIN network_port_groups AS m ON m.group_id = r.group_id
+		JOIN network_ports AS p ON p.id = m.port_id WHERE p.host_id <> '' AND r.remote_group_id <> ''
+	UNION ALL SELECT id, host_id FROM network_routers WHERE host_id <> ''
+	UNION ALL SELECT p.network_id, r.host_id FROM network_ports AS p JOIN network_routers AS r ON r.id = p.device_id WHERE r.host_id <> '';

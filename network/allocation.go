@@ -279,14 +279,43 @@ func (s *Service) addressPortsOf(ctx context.Context, tx *store.Tx, sub *Subnet)
 	if err := loadAddresses(ctx, tx, on); err != nil {
 		return err
 	}
+	_, ids := portsByID(on)
 	for i := range on {
 		a := &allocator{tx: tx, port: &on[i], subnets: []Subnet{*sub}}
 		if err := a.ownMade(ctx); err != nil {
 			return err
 		}
-		if err := s.touch(ctx, tx, objPort, on[i].ID); err != nil {
+	}
+	return s.touchPorts(ctx, tx, ids)
+}
+
+// takeAddresses takes the addresses of a subnet from the ports that have some,
+// and has their hosts know.
+func (s *Service) takeAddresses(ctx context.Context, tx *store.Tx, subnetID string) error {
+	var ids []string
+	if err := tx.NewSelect().Model((*allocation)(nil)).Distinct().Column("port_id").Where("subnet_id = ?", subnetID).Scan(ctx, &ids); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM network_allocations WHERE subnet_id = ?", subnetID); err != nil {
+		return err
+	}
+	return s.touchPorts(ctx, tx, ids)
+}
+
+// touchPorts has the hosts of ports follow, and those of the groups that they are in.
+func (s *Service) touchPorts(ctx context.Context, tx *store.Tx, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var groups []string
+	err := tx.NewSelect().Model((*portGroup)(nil)).Distinct().Column("group_id").Where("port_id IN (?)", bun.List(ids)).Scan(ctx, &groups)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.touch(ctx, tx, objPort, id); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.touchGroups(ctx, tx, groups)
 }

@@ -119,20 +119,15 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, pl placement) error 
 
 // sweep removes networks and groups from a host that nothing on it needs.
 func (s *Service) sweep(ctx context.Context, tx *store.Tx, host string) error {
-	var there []placement
-	err := tx.NewSelect().Model(&there).Where("host = ? AND kind IN (?, ?) AND NOT pending", host, objNetwork, objGroup).Scan(ctx)
+	var idle []placement
+	err := tx.NewSelect().Model(&idle).Where("host = ? AND kind IN (?, ?) AND NOT pending", host, objNetwork, objGroup).
+		Where("NOT EXISTS (SELECT 1 FROM network_needed AS n WHERE n.id = placement.id AND n.host = placement.host)").Scan(ctx)
 	if err != nil {
 		return err
 	}
-	for _, pl := range there {
-		hosts, err := s.wanted(ctx, tx, pl.Kind, pl.ID)
-		if err != nil {
+	for _, pl := range idle {
+		if err := s.enqueue(ctx, tx, pl); err != nil {
 			return err
-		}
-		if !slices.Contains(hosts, host) {
-			if err := s.enqueue(ctx, tx, pl); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -141,7 +136,7 @@ func (s *Service) sweep(ctx context.Context, tx *store.Tx, host string) error {
 // touch has the hosts of an object follow a change of it, or its end. It is
 // called in the transaction that makes the change.
 func (s *Service) touch(ctx context.Context, tx *store.Tx, kind object, id string) error {
-	hosts, err := s.wanted(ctx, tx, kind, id)
+	hosts, err := s.wanted(ctx, tx, id)
 	if err != nil {
 		return err
 	}
@@ -204,20 +199,8 @@ func generation(ctx context.Context, db bun.IDB, id string) (n int64, err error)
 	return n, err
 }
 
-// wanted gives the hosts where an object must be.
-func (s *Service) wanted(ctx context.Context, db bun.IDB, kind object, id string) (hosts []string, err error) {
-	switch kind {
-	case objNetwork:
-		err = db.NewRaw(`
-			SELECT host FROM network_placements WHERE network_id = ? AND kind = ?
-			UNION SELECT r.host_id FROM network_routers AS r JOIN network_ports AS p ON p.device_id = r.id WHERE p.network_id = ? AND r.host_id <> ''`,
-			id, objPort, id).Scan(ctx, &hosts)
-	case objGroup:
-		hosts, err = groupHosts(ctx, db, id)
-	case objRouter:
-		err = db.NewRaw("SELECT host_id FROM network_routers WHERE id = ? AND host_id <> ''", id).Scan(ctx, &hosts)
-	case objPort:
-		err = db.NewRaw("SELECT host_id FROM network_ports WHERE id = ? AND host_id <> '' AND device_owner NOT LIKE 'network:%'", id).Scan(ctx, &hosts)
-	}
+// wanted gives the hosts that need an object.
+func (s *Service) wanted(ctx context.Context, db bun.IDB, id string) (hosts []string, err error) {
+	err = db.NewRaw("SELECT DISTINCT host FROM network_needed WHERE id = ?", id).Scan(ctx, &hosts)
 	return slices.DeleteFunc(hosts, func(h string) bool { return s.Drivers[h] == nil }), err
 }

@@ -93,13 +93,16 @@ func (s *Service) leave(ctx context.Context, tx *store.Tx, p *Port) error {
 
 // placePort has a port's host make it, and its former one drop it.
 func (s *Service) placePort(ctx context.Context, tx *store.Tx, p *Port) error {
-	if s.Drivers[p.Host] != nil && !p.own() {
+	if s.drives(p) {
 		if err := place(ctx, tx, placement{Kind: objPort, ID: p.ID, Host: p.Host, NetworkID: p.NetworkID}); err != nil {
 			return err
 		}
 	}
 	return s.touch(ctx, tx, objPort, p.ID)
 }
+
+// drives tells whether a port is to be made real on a host of ours.
+func (s *Service) drives(p *Port) bool { return s.Drivers[p.Host] != nil && !p.own() }
 
 // Unplug takes a port off its host, and its device from it. It may be called
 // again; a port that is not there is errs.NotFound. For services only.
@@ -152,7 +155,7 @@ func (s *Service) RefreshMetadata(ctx context.Context, portID string) error {
 	if err != nil {
 		return err
 	}
-	hosts, err := s.wanted(ctx, s.DB.Read(), objPort, portID)
+	hosts, err := s.wanted(ctx, s.DB.Read(), portID)
 	if err != nil || !slices.Contains(hosts, p.Host) {
 		return err
 	}

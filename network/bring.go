@@ -46,7 +46,7 @@ func (s *Service) spec(ctx context.Context, pl placement) (sp spec, err error) {
 	if sp.generation, err = generation(ctx, db, pl.ID); err != nil {
 		return sp, err
 	}
-	hosts, err := s.wanted(ctx, db, pl.Kind, pl.ID)
+	hosts, err := s.wanted(ctx, db, pl.ID)
 	if err != nil {
 		return sp, err
 	}

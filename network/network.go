@@ -150,7 +150,7 @@ func (s *Service) createNetwork(ctx context.Context, tx *store.Tx, in *CreateNet
 	if err := networks.mayCreate(ctx, s, n, in.fields()...); err != nil {
 		return nil, err
 	}
-	if err := s.checkNetwork(ctx, tx, n); err != nil {
+	if err := first(checkZones(n.ZoneHints), s.checkNetwork(ctx, tx, n)); err != nil {
 		return nil, err
 	}
 	if err := s.chooseSegment(ctx, tx, n); err != nil {

@@ -64,12 +64,12 @@ const (
 // VIFType is binding:vif_type.
 func (p *Port) VIFType() string {
 	switch {
-	case p.Host == "":
+	case p.VIF.Type != "":
+		return p.VIF.Type
+	case p.Host == "" || p.Status == PortBuild:
 		return Unbound
-	case p.VIF.Type == "":
-		return BindingFailed
 	}
-	return p.VIF.Type
+	return BindingFailed
 }
 
 // own tells whether a port is the service's, not a guest's: it is part of a
@@ -98,8 +98,9 @@ func (p *Port) target() policy.Target {
 // ports is what is the same for ports as for all resources.
 var ports = kind[Port, *Port]{
 	noun: "Port", name: "port", missing: "Port %s could not be found.",
-	listing: store.Listing[Port]{Columns: with(columns("network_id", "mac_address", "admin_state_up:bool", "status", "device_id", "device_owner", "dns_name"),
+	listing: store.Listing[Port]{Columns: with(columns("network_id", "mac_address", "admin_state_up:bool", "status", "device_id", "dns_name"),
 		map[string]store.Column{
+			"device_owner":          {Name: "device_owner", Filter: ofDevices},
 			"port_security_enabled": {Name: "port_security", Kind: store.Bool},
 			"binding:host_id":       {Name: "host_id"}, "binding:vnic_type": {Name: "vnic_type"},
 			"fixed_ips": {Filter: withAddress}, "security_groups": {Filter: inGroups}, "security_group_ids": {Filter: inGroups},
@@ -144,6 +145,20 @@ func withAddress(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
 		}
 	}
 	return q, nil
+}
+
+// ofDevices keeps ports of device owners; "compute:" stands for all that begin so.
+func ofDevices(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
+	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+		for _, v := range f.Values {
+			if strings.HasSuffix(v, ":") {
+				q = q.WhereOr("substr(?TableAlias.device_owner, 1, ?) = ?", len(v), v)
+			} else {
+				q = q.WhereOr("?TableAlias.device_owner = ?", v)
+			}
+		}
+		return q
+	}), nil
 }
 
 // canonical writes addresses as they are stored; what is none stays, and matches nothing.

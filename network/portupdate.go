@@ -85,6 +85,9 @@ func (s *Service) changePort(ctx context.Context, tx *store.Tx, p *Port, in *Upd
 
 // storePort writes what can change of a port, and has its hosts follow.
 func (s *Service) storePort(ctx context.Context, tx *store.Tx, before, p *Port) error {
+	if before.Host != p.Host && s.drives(p) {
+		p.Status = PortBuild
+	}
 	err := ports.update(ctx, s, tx, p, "name", "description", "mac_address", "admin_state_up", "device_id", "device_owner",
 		"port_security", "pairs", "dhcp_opts", "dns_name", "host_id", "vnic_type", "profile", "status", "vif")
 	if err != nil {

@@ -92,3 +92,9 @@ func distance(from, to netip.Addr) *big.Int {
 	a, b := new(big.Int).SetBytes(from.AsSlice()), new(big.Int).SetBytes(to.AsSlice())
 	return b.Sub(b, a)
 }
+
+// size counts the addresses of a pool.
+func (p Pool) size() *big.Int {
+	n := distance(p.Start, p.End)
+	return n.Add(n, big.NewInt(1))
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"embed"
 	"log/slog"
+	"time"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
@@ -33,8 +34,10 @@ type Options struct {
 	TenantType string
 	// Segments is the highest segmentation id that is given out. Default: 1000.
 	Segments int
-	// MTU is that of networks that name none. Default: 1450.
+	// MTU is that of networks that name none, and the largest. Default: 1450.
 	MTU int
+	// Heartbeat is how often hosts are asked whether they are there. Default: 10 s.
+	Heartbeat time.Duration
 }
 
 // Service holds the rules and rows of networks. Its methods check by policy
@@ -47,6 +50,7 @@ type Service struct {
 	o        Options
 	apply    *flow.Handle[applyArgs]
 	hands    hands
+	beats    beats
 	metadata func(ctx context.Context, p *Port) (Metadata, error) // may be nil
 }
 
@@ -56,8 +60,8 @@ var files embed.FS
 // Migrations gives the service's tables.
 func Migrations() store.Migrations { return store.Migrations{Name: "network", Files: files} }
 
-// New gives the service and registers its operation with Deps.Ops, which must
-// not run yet.
+// New gives the service, and registers its operation with Deps.Ops and its
+// subscription with Deps.Events, which must not run yet.
 func New(deps Deps, opts *Options) (*Service, error) {
 	var o Options
 	if opts != nil {
@@ -68,11 +72,13 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		return nil, err
 	}
 	o.TenantType, o.Segments, o.MTU = cmp.Or(o.TenantType, "vxlan"), cmp.Or(o.Segments, 1000), cmp.Or(o.MTU, 1450)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 10*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{Deps: deps, policy: rules, quotas: quota.New("network", defaultQuotas), log: o.Logger, o: o}
 	s.apply = flow.Register(deps.Ops, s.applyOperation())
+	deps.Events.Subscribe("network", []string{"identity.project.deleted"}, s.projectDeleted)
 	return s, nil
 }
 

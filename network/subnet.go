@@ -19,7 +19,8 @@ type Subnet struct {
 	NetworkID    string       `bun:"network_id,notnull"`
 	IPVersion    int          `bun:"ip_version,notnull"` // 4 or 6
 	CIDR         netip.Prefix `bun:"cidr,notnull"`
-	GatewayIP    netip.Addr   `bun:"gateway_ip,nullzero"` // not valid without one
+	GatewayIP    netip.Addr   `bun:"-"`                  // not valid without one
+	GatewayText  string       `bun:"gateway_ip,notnull"` // how GatewayIP is stored; nobody else's
 	DHCP         bool         `bun:"enable_dhcp,notnull"`
 	RAMode       string       `bun:"ipv6_ra_mode,notnull"`      // "", SLAAC, Stateful or Stateless
 	AddressMode  string       `bun:"ipv6_address_mode,notnull"` // "", SLAAC, Stateful or Stateless
@@ -28,6 +29,23 @@ type Subnet struct {
 	Pools        []Pool       `bun:"allocation_pools,notnull"` // in the order of their addresses
 	ServiceTypes []string     `bun:"service_types,notnull"`    // device owners that it is for; none: all
 	network      *Network     `bun:"-"`
+}
+
+// BeforeAppendModel writes the gateway for storage.
+func (sub *Subnet) BeforeAppendModel(context.Context, bun.Query) error {
+	sub.GatewayText = ""
+	if sub.GatewayIP.IsValid() {
+		sub.GatewayText = sub.GatewayIP.String()
+	}
+	return nil
+}
+
+// AfterScanRow reads the stored gateway.
+func (sub *Subnet) AfterScanRow(context.Context) (err error) {
+	if sub.GatewayText != "" {
+		sub.GatewayIP, err = netip.ParseAddr(sub.GatewayText)
+	}
+	return err
 }
 
 // The modes of IPv6 subnets.
@@ -244,7 +262,7 @@ func (s *Service) DeleteSubnet(ctx context.Context, id string) error {
 		if used {
 			return errs.Conflictf("Unable to complete operation on subnet %s: One or more ports have an IP allocation from this subnet.", id).WithCode("SubnetInUse")
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM network_allocations WHERE subnet_id = ?", id); err != nil {
+		if err := s.takeAddresses(ctx, tx, id); err != nil {
 			return err
 		}
 		if err := subnets.remove(ctx, s, tx, sub); err != nil {

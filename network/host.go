@@ -1,0 +1,172 @@
+package network
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// beat is what is known of a host.
+type beat struct {
+	Host
+	Alive bool
+	Since time.Time // it was seen first
+	Seen  time.Time // it answered last
+}
+
+// beats are those of all hosts. The zero value is ready.
+type beats struct {
+	mu    sync.Mutex
+	hosts map[string]beat
+}
+
+func (b *beats) of(host string) beat {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hosts[host]
+}
+
+// note takes note of an answer, or that there was none.
+func (b *beats) note(host string, info Host, now time.Time, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.hosts == nil {
+		b.hosts = map[string]beat{}
+	}
+	it := b.hosts[host]
+	if it.Alive = err == nil; it.Alive {
+		it.Host, it.Seen = info, now
+		if it.Since.IsZero() {
+			it.Since = now
+		}
+	}
+	b.hosts[host] = it
+}
+
+// Hosts are asked for their state; what they have is compared with what they
+// need when they come (back), and now and then.
+const (
+	describeTimeout  = 5 * time.Second
+	reconcileTimeout = 10 * time.Minute
+	reconcileEvery   = 30 // heartbeats
+)
+
+// Run watches the hosts until ctx is done: what one lacks of what it needs is
+// brought to it, what it has and should not is taken away, when it is seen
+// first, when it comes back, and now and then. It must not be called twice.
+func (s *Service) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for host := range s.Drivers {
+		all.Go(func() { s.watch(ctx, host) })
+	}
+	all.Wait()
+	return nil
+}
+
+func (s *Service) watch(ctx context.Context, host string) {
+	for due := 0; ctx.Err() == nil; due-- {
+		if !s.describe(ctx, host).Alive {
+			due = 0
+		} else if due <= 0 {
+			due = reconcileEvery
+			if err := s.reconcile(ctx, host); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "A host was not brought in order.", "host", host, "error", err)
+				due = 0
+			}
+		}
+		s.pause(ctx, s.o.Heartbeat)
+	}
+}
+
+// pause waits for so long, or for the end of ctx.
+func (s *Service) pause(ctx context.Context, d time.Duration) {
+	due, stop := s.Clock.At(s.Clock.Now().Add(d))
+	defer stop()
+	select {
+	case <-due:
+	case <-ctx.Done():
+	}
+}
+
+// describe asks a host for its state.
+func (s *Service) describe(ctx context.Context, host string) beat {
+	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
+	defer cancel()
+	info, err := s.Drivers[host].Describe(ctx)
+	s.beats.note(host, info, s.Clock.Now(), err)
+	return s.beats.of(host)
+}
+
+// reconcile has a host hold what it needs, and nothing else.
+func (s *Service) reconcile(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
+	defer cancel()
+	has, err := s.Drivers[host].Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	var placed []struct {
+		placement
+		Generation int64
+	}
+	err = s.DB.Read().NewSelect().TableExpr("network_placements AS p").ColumnExpr("p.*, g.generation").
+		Join("JOIN network_generations AS g ON g.id = p.id").Where("p.host = ?", host).Scan(ctx, &placed)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, kind := range []object{objNetwork, objGroup, objRouter, objPort} {
+		for _, p := range placed {
+			known[p.ID] = true
+			is, there := has.of(kind)[p.ID]
+			if p.Kind != kind || p.Pending || there && is >= p.Generation {
+				continue
+			}
+			if err := s.repair(ctx, p.placement); err != nil {
+				return err
+			}
+		}
+	}
+	return s.removeStrangers(ctx, host, has, known)
+}
+
+// repair brings an object to a host outside of an operation.
+func (s *Service) repair(ctx context.Context, pl placement) error {
+	generation, gone, err := s.bring(ctx, pl)
+	if err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if gone {
+			return s.forget(ctx, tx, pl)
+		}
+		return arrived(ctx, tx, pl, generation)
+	})
+}
+
+// removeStrangers takes away what a host has and nobody knows of, what needs others first.
+func (s *Service) removeStrangers(ctx context.Context, host string, has Inventory, known map[string]bool) error {
+	for _, kind := range []object{objPort, objRouter, objGroup, objNetwork} {
+		for id := range has.of(kind) {
+			if known[id] {
+				continue
+			}
+			if _, _, err := s.bring(ctx, placement{ID: id, Host: host, Kind: kind}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hostNames gives the names of all hosts, sorted.
+func (s *Service) hostNames() (names []string) {
+	for name := range s.Drivers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
