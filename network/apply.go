@@ -90,7 +90,10 @@ func (s *Service) applied(ctx context.Context, tx *store.Tx, r *flow.Run[applyAr
 		return s.forget(ctx, tx, r.Args.placement())
 	}
 	_, err = tx.Exec(ctx, "UPDATE network_placements SET pending = ?, applied = ? WHERE id = ? AND host = ?", false, current, r.Args.ID, r.Args.Host)
-	return err
+	if err != nil {
+		return err
+	}
+	return s.sweep(ctx, tx, r.Args.placement())
 }
 
 // arrived takes note which generation of an object a host took over.
@@ -105,10 +108,8 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, pl placement) error 
 	if _, err := tx.Exec(ctx, "DELETE FROM network_placements WHERE id = ? AND host = ?", pl.ID, pl.Host); err != nil {
 		return err
 	}
-	if pl.Kind == objPort || pl.Kind == objRouter {
-		if err := s.sweep(ctx, tx, pl.Host); err != nil {
-			return err
-		}
+	if err := s.sweep(ctx, tx, pl); err != nil {
+		return err
 	}
 	_, err := tx.Exec(ctx, "DELETE FROM network_generations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM network_placements WHERE id = ?)"+
 		" AND NOT EXISTS (SELECT 1 FROM network_networks WHERE id = ?) AND NOT EXISTS (SELECT 1 FROM network_ports WHERE id = ?)"+
@@ -117,10 +118,14 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, pl placement) error 
 	return err
 }
 
-// sweep removes networks and groups from a host that nothing on it needs.
-func (s *Service) sweep(ctx context.Context, tx *store.Tx, host string) error {
+// sweep removes networks and groups from a host that nothing on it needs any
+// more after a port or a router there changed.
+func (s *Service) sweep(ctx context.Context, tx *store.Tx, changed placement) error {
+	if changed.Kind != objPort && changed.Kind != objRouter {
+		return nil
+	}
 	var idle []placement
-	err := tx.NewSelect().Model(&idle).Where("host = ? AND kind IN (?, ?) AND NOT pending", host, objNetwork, objGroup).
+	err := tx.NewSelect().Model(&idle).Where("host = ? AND kind IN (?, ?) AND NOT pending", changed.Host, objNetwork, objGroup).
 		Where("NOT EXISTS (SELECT 1 FROM network_needed AS n WHERE n.id = placement.id AND n.host = placement.host)").Scan(ctx)
 	if err != nil {
 		return err

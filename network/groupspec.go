@@ -76,17 +76,6 @@ func groupMembers(ctx context.Context, db bun.IDB, id string) ([]netip.Addr, err
 	return slices.Compact(members), nil
 }
 
-// groupHosts gives the hosts that need a group: those of the ports in it, and
-// of the ports in groups whose rules name it.
-func groupHosts(ctx context.Context, db bun.IDB, id string) (hosts []string, err error) {
-	err = db.NewSelect().Distinct().TableExpr("network_ports AS port").Column("port.host_id").
-		Join("JOIN network_port_groups AS member ON member.port_id = port.id").
-		Where("port.host_id <> ''").
-		Where("(member.group_id = ? OR member.group_id IN (SELECT group_id FROM network_rules WHERE remote_group_id = ?))", id, id).
-		Order("port.host_id").Scan(ctx, &hosts)
-	return hosts, err
-}
-
 // groupsForPort gives the groups that a port's host must have: its own, and
 // those that their rules name.
 func groupsForPort(ctx context.Context, db bun.IDB, portID string) (ids []string, err error) {

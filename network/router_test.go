@@ -128,6 +128,7 @@ func TestInterfacesThatMakeNoSense(t *testing.T) {
 	r := s.router(ext, sub)
 	_, same := s.network(s.ann, "10.1.0.128/25")
 	_, outside := s.network(s.ann, "203.0.113.128/25")
+	bare := ok(s.CreateSubnet(s.ann, network.CreateSubnet{NetworkID: n.ID, CIDR: netip.MustParsePrefix("10.9.0.0/24"), IPVersion: 4, GatewayIP: &netip.Addr{}}))(s)
 	hidden, theirs := s.network(s.bob, "10.3.0.0/24")
 	shared := ok(s.CreateNetwork(s.admin, network.CreateNetwork{Shared: true}))(s)
 	common := s.subnet(s.admin, shared, "10.4.0.0/24")
@@ -142,6 +143,7 @@ func TestInterfacesThatMakeNoSense(t *testing.T) {
 		"twice":                         {at(sub), "BadRequest"},
 		"overlap":                       {at(same), "BadRequest"},
 		"overlap with the outside":      {at(outside), "BadRequest"},
+		"no gateway":                    {at(bare), "BadRequest"},
 		"another project's":             {at(theirs), "SubnetNotFound"},
 		"shared by another project":     {at(common), "BadRequest"},
 		"port without address":          {network.InterfaceOf{PortID: noAddress.ID}, "BadRequest"},
