@@ -106,11 +106,7 @@ func (w *world) addNetwork(t testing.TB) {
 	w.net, err = network.New(network.Deps{DB: w.db, Clock: w.clk, Ops: w.netOps, Events: event.New(w.db, w.clk, nil), Drivers: drivers}, nil)
 	require.NoError(t, err)
 	runEngine(t, w.netOps)
-	n, err := w.net.CreateNetwork(member(t), network.CreateNetwork{Name: "private"})
-	require.NoError(t, err)
-	_, err = w.net.CreateSubnet(member(t), network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: netip.MustParsePrefix("10.0.0.0/16")})
-	require.NoError(t, err)
-	w.netID = n.ID
+	w.netID = w.addNetworkOf(t, "p1", "10.0.0.0/16")
 }
 
 // runEngine carries an engine's operations out until the test ends.
@@ -249,4 +245,16 @@ func (w *world) searchTable(t testing.TB, table, text string) {
 // imageNeeds asks for memory in MiB and disk in GiB.
 func imageNeeds(memory, disk int64) image.UpdateImage {
 	return image.UpdateImage{MinRAM: &memory, MinDisk: &disk}
+}
+
+func portOn(networkID string) network.CreatePort { return network.CreatePort{NetworkID: networkID} }
+
+// addNetworkOf makes a network of a project and gives its id.
+func (w *world) addNetworkOf(t testing.TB, project, cidr string) string {
+	ctx := as(t, project, "member", "reader")
+	n, err := w.net.CreateNetwork(ctx, network.CreateNetwork{Name: cidr})
+	require.NoError(t, err)
+	_, err = w.net.CreateSubnet(ctx, network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: netip.MustParsePrefix(cidr)})
+	require.NoError(t, err)
+	return n.ID
 }
