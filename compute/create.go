@@ -162,7 +162,7 @@ func (s *Service) resolve(ctx context.Context, in *CreateServer) (*order, error)
 		return nil, err
 	}
 	o := &order{CreateServer: *in, model: s.newServer(ctx, in)}
-	for _, step := range []func(context.Context, *order) error{s.resolveFlavor, s.resolveImage, s.resolveKey, s.resolvePlace, s.resolveNetworks} {
+	for _, step := range []func(context.Context, *order) error{s.resolveFlavor, s.resolveImage, s.resolveKey, s.resolvePlace, s.resolveGroups, s.resolveNetworks} {
 		if err := step(ctx, o); err != nil {
 			return nil, err
 		}

@@ -63,7 +63,11 @@ func (s *Service) metadataOf(ctx context.Context, srv *Server) (map[string][]byt
 		}
 		files[openstackTree+"user_data"], files[ec2Tree+"user-data"], files[ec2First+"user-data"] = text, text, text
 	}
-	for name, text := range s.ec2Data(srv, all[srv.ID]) {
+	groups, err := s.groupsOn(ctx, all[srv.ID])
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range s.ec2Data(srv, all[srv.ID], groups) {
 		files[ec2Tree+"meta-data/"+name], files[ec2First+"meta-data/"+name] = []byte(text), []byte(text)
 	}
 	return files, nil
@@ -188,14 +192,19 @@ func networkData(ports []network.Attachment) networkDoc {
 }
 
 // ec2Data is what EC2's metadata service says of a server, by name.
-func (s *Service) ec2Data(srv *Server, ports []network.Attachment) map[string]string {
+func (s *Service) ec2Data(srv *Server, ports []network.Attachment, groups []network.SecurityGroup) map[string]string {
 	local, public := addressesOf(ports)
+	names := make([]string, len(groups))
+	for i := range groups {
+		names[i] = groups[i].Name
+	}
 	name := s.fullName(srv)
 	data := map[string]string{
 		"ami-id": "ami-" + srv.ImageID[:min(8, len(srv.ImageID))], "ami-launch-index": fmt.Sprint(srv.LaunchIndex), "ami-manifest-path": "FIXME",
 		"block-device-mapping/ami": "vda", "block-device-mapping/root": srv.RootDevice, "hostname": name, "instance-action": "none",
 		"instance-id": fmt.Sprintf("i-%08x", srv.Number), "instance-type": srv.Flavor.Name, "local-hostname": name, "local-ipv4": local,
 		"placement/availability-zone": srv.Zone, "public-hostname": name, "public-ipv4": public, "reservation-id": srv.ReservationID,
+		"security-groups": strings.Join(names, "\n"),
 	}
 	if srv.KeyName != "" {
 		data["public-keys/0/openssh-key"] = srv.PublicKey

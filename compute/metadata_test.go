@@ -47,7 +47,7 @@ func TestGuestIsToldWhatItIs(t *testing.T) {
 	for path, want := range map[string]string{
 		"openstack/latest/user_data": "#!/bin/sh\n", "latest/user-data": "#!/bin/sh\n", "openstack/content/0000": "hello", "openstack/latest/vendor_data.json": "{}",
 		"latest/meta-data/instance-id": "i-00000001", "latest/meta-data/instance-type": "small", "latest/meta-data/local-hostname": "my-guest.novalocal",
-		"latest/meta-data/local-ipv4": ports[0].Addresses[0].IP.String(), "latest/meta-data/public-ipv4": "", "latest/meta-data/public-keys/0/openssh-key": ed25519Key,
+		"latest/meta-data/local-ipv4": ports[0].Addresses[0].IP.String(), "latest/meta-data/public-ipv4": "", "latest/meta-data/security-groups": "default", "latest/meta-data/public-keys/0/openssh-key": ed25519Key,
 		"2009-04-04/meta-data/placement/availability-zone": "nova", "latest/meta-data/ami-id": "ami-" + w.image[:8], "latest/meta-data/reservation-id": s.ReservationID,
 	} {
 		require.Equal(t, want, string(told(path)), path)
