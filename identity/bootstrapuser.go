@@ -54,14 +54,14 @@ func (s *Service) settlePassword(ctx context.Context, userID, stored string, tex
 		return err
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if stored == "" {
-			_, err := tx.Exec(ctx, "INSERT INTO identity_passwords (user_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", userID, hash)
-			return err
-		}
 		u, err := users.need(ctx, tx, userID)
 		if err != nil {
 			return err
 		}
-		return s.replacePassword(ctx, tx, u, hash)
+		if stored != "" {
+			return s.replacePassword(ctx, tx, u, hash)
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO identity_passwords (user_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", userID, hash)
+		return err
 	})
 }

@@ -1,6 +1,10 @@
 package identity
 
-import "github.com/cumulite/cumulite/platform/policy"
+import (
+	"slices"
+
+	"github.com/cumulite/cumulite/platform/policy"
+)
 
 // The actions, as Keystone names them.
 const (
@@ -100,12 +104,12 @@ func Policies() []policy.Rule {
 		{Action: "admin_or_token_subject", Check: "rule:admin_required or rule:token_subject", Doc: "Administrators and whose token it is."},
 		{Action: "service_admin_or_token_subject", Check: "rule:service_or_admin or rule:token_subject", Doc: "Services, administrators and whose token it is."},
 		{Action: ActionGetDomain, Check: systemReader + " or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s", Doc: "Show a domain."},
-		{Action: ActionListDomains, Check: systemReader + " or (role:manager and domain_id:%(target.domain_id)s)", Doc: "List domains."},
+		{Action: ActionListDomains, Check: listed, Doc: "List domains."},
 		{Action: ActionGetProject, Check: seesProject, Doc: "Show a project."},
 		{Action: ActionListProjects, Check: listed, Doc: "List projects."},
 		{Action: ActionGetUser, Check: systemReader + " or (role:reader and token.domain.id:%(target.user.domain_id)s) or user_id:%(target.user.id)s", Doc: "Show a user."},
 		{Action: ActionListUsers, Check: listed, Doc: "List users."},
-		{Action: ActionGetRole, Check: systemReader + " or (role:manager and not domain_id:None)", Doc: "Show a role."},
+		{Action: ActionGetRole, Check: systemReader + " or (role:manager and rule:domain_managed_target_role)", Doc: "Show a role."},
 		{Action: ActionListRoles, Check: systemReader + " or (role:manager and not domain_id:None)", Doc: "List roles."},
 		{Action: ActionListImplied, Check: systemReader, Doc: "List what roles imply."},
 		{Action: ActionCheckSystemGrant, Check: systemReader, Doc: "Check a role assignment on the system."},
@@ -118,30 +122,24 @@ func Policies() []policy.Rule {
 		{Action: ActionCheckToken, Check: systemReader + " or " + tokenSubject, Doc: "Check a token."},
 		{Action: ActionRevokeToken, Check: admin + " or " + tokenSubject, Doc: "Revoke a token."},
 	}
-	for _, a := range []policy.Action{ActionCreateDomain, ActionUpdateDomain, ActionDeleteDomain, ActionCreateRole, ActionUpdateRole, ActionDeleteRole,
-		ActionCreateImplied, ActionDeleteImplied, ActionCreateSystemGrant, ActionRevokeSystemGrant,
-		ActionCreateRegion, ActionUpdateRegion, ActionDeleteRegion, ActionCreateService, ActionUpdateService, ActionDeleteService,
-		ActionCreateEndpoint, ActionUpdateEndpoint, ActionDeleteEndpoint} {
-		rules = append(rules, policy.Rule{Action: a, Check: admin, Doc: "For administrators."})
+	return slices.Concat(rules,
+		same(admin, "For administrators.", ActionCreateDomain, ActionUpdateDomain, ActionDeleteDomain, ActionCreateRole, ActionUpdateRole, ActionDeleteRole,
+			ActionCreateImplied, ActionDeleteImplied, ActionCreateSystemGrant, ActionRevokeSystemGrant, ActionCreateRegion, ActionUpdateRegion, ActionDeleteRegion,
+			ActionCreateService, ActionUpdateService, ActionDeleteService, ActionCreateEndpoint, ActionUpdateEndpoint, ActionDeleteEndpoint),
+		same("", "For everyone with a token.", ActionGetRegion, ActionListRegions, ActionAuthProjects, ActionAuthDomains, ActionAuthSystem, ActionAuthCatalog),
+		same(systemReader, "For administrators and readers of the system.", ActionGetService, ActionListServices, ActionGetEndpoint, ActionListEndpoints),
+		same(seesGrant, "For administrators and the readers of the system or the domain.", ActionCheckGrant, ActionListGrants),
+		same(managesProject, "For administrators and the managers of the domain.", ActionCreateProject, ActionUpdateProject, ActionDeleteProject),
+		same(managesUser, "For administrators and the managers of the domain.", ActionCreateUser, ActionUpdateUser, ActionDeleteUser),
+		same(managesGrant, "For administrators and the managers of the domain.", ActionCreateGrant, ActionRevokeGrant),
+		tagPolicies())
+}
+
+// same gives several actions one rule.
+func same(check, doc string, actions ...policy.Action) []policy.Rule {
+	rules := make([]policy.Rule, len(actions))
+	for i, a := range actions {
+		rules[i] = policy.Rule{Action: a, Check: check, Doc: doc}
 	}
-	for _, a := range []policy.Action{ActionCheckGrant, ActionListGrants} {
-		rules = append(rules, policy.Rule{Action: a, Check: seesGrant, Doc: "For administrators and the readers of the system or the domain."})
-	}
-	for _, a := range []policy.Action{ActionGetRegion, ActionListRegions, ActionAuthProjects, ActionAuthDomains, ActionAuthSystem, ActionAuthCatalog} {
-		rules = append(rules, policy.Rule{Action: a, Check: "", Doc: "For everyone with a token."})
-	}
-	for _, a := range []policy.Action{ActionGetService, ActionListServices, ActionGetEndpoint, ActionListEndpoints} {
-		rules = append(rules, policy.Rule{Action: a, Check: systemReader, Doc: "For administrators and readers of the system."})
-	}
-	for _, a := range []policy.Action{ActionCreateProject, ActionUpdateProject, ActionDeleteProject} {
-		rules = append(rules, policy.Rule{Action: a, Check: managesProject,
-			Doc: "For administrators and the managers of the domain."})
-	}
-	for _, a := range []policy.Action{ActionCreateUser, ActionUpdateUser, ActionDeleteUser} {
-		rules = append(rules, policy.Rule{Action: a, Check: managesUser, Doc: "For administrators and the managers of the domain."})
-	}
-	for _, a := range []policy.Action{ActionCreateGrant, ActionRevokeGrant} {
-		rules = append(rules, policy.Rule{Action: a, Check: managesGrant, Doc: "For administrators and the managers of the domain."})
-	}
-	return append(rules, tagPolicies()...)
+	return rules
 }

@@ -27,14 +27,10 @@ const (
 // maxTags is how many tags a project may have.
 const maxTags = 80
 
-func tagPolicies() (rules []policy.Rule) {
-	for _, a := range []policy.Action{ActionListProjectTags, ActionGetProjectTag} {
-		rules = append(rules, policy.Rule{Action: a, Check: seesProject, Doc: "For those who see the project."})
-	}
-	for _, a := range []policy.Action{ActionUpdateProjectTags, ActionCreateProjectTag, ActionDeleteProjectTags, ActionDeleteProjectTag} {
-		rules = append(rules, policy.Rule{Action: a, Check: managesProject, Doc: "For administrators and the managers of the domain."})
-	}
-	return rules
+func tagPolicies() []policy.Rule {
+	return append(same(seesProject, "For those who see the project.", ActionListProjectTags, ActionGetProjectTag),
+		same(managesProject, "For administrators and the managers of the domain.",
+			ActionUpdateProjectTags, ActionCreateProjectTag, ActionDeleteProjectTags, ActionDeleteProjectTag)...)
 }
 
 var tagForm = regexp.MustCompile(`^[^,/]{1,255}$`)

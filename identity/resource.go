@@ -76,8 +76,10 @@ func (r *resource[T]) usable(ctx context.Context, db bun.IDB, id string) (*T, er
 	return row, nil
 }
 
+// list gives rows; policy is told the domain that the caller is scoped to.
 func (r *resource[T]) list(ctx context.Context, s *Service, action policy.Action, q store.Query, scope store.Scope) ([]T, bool, error) {
-	if err := s.check(ctx, action, policy.Target{"target.domain_id": auth.From(ctx).DomainID()}); err != nil {
+	domain := auth.From(ctx).DomainID()
+	if err := s.check(ctx, action, policy.Target{"target.domain_id": domain, "target.domain.id": domain}); err != nil {
 		return nil, false, err
 	}
 	return r.listing.Find(ctx, s.DB.Read(), q, scope)
