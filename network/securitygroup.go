@@ -62,24 +62,30 @@ func loadRules(ctx context.Context, db bun.IDB, rows []SecurityGroup) error {
 
 // CreateSecurityGroup makes a group that lets everything out and nothing in.
 func (s *Service) CreateSecurityGroup(ctx context.Context, in CreateSecurityGroup) (*SecurityGroup, error) {
+	return createOne(ctx, s, in, s.createGroup)
+}
+
+// CreateSecurityGroups makes groups, all of them or none.
+func (s *Service) CreateSecurityGroups(ctx context.Context, in []CreateSecurityGroup) ([]SecurityGroup, error) {
+	return createAll(ctx, s, in, s.createGroup)
+}
+
+func (s *Service) createGroup(ctx context.Context, tx *store.Tx, in *CreateSecurityGroup) (*SecurityGroup, error) {
 	project, err := owner(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
 	}
-	g := &SecurityGroup{Standard: Standard{ProjectID: project, Name: in.Name, Description: in.Description}, Stateful: true}
-	set(&g.Stateful, in.Stateful)
-	if err := s.policy.Check(ctx, groups.action("create"), g.target()); err != nil {
+	g := &SecurityGroup{Standard: Standard{ProjectID: project, Name: in.Name, Description: in.Description}, Stateful: or(in.Stateful, true)}
+	if err := groups.mayCreate(ctx, s, g); err != nil {
 		return nil, err
 	}
 	if strings.EqualFold(in.Name, defaultGroupName) {
 		return nil, reservedName()
 	}
-	return g, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, err := s.defaultGroup(ctx, tx, project); err != nil {
-			return err
-		}
-		return s.insertGroup(ctx, tx, g)
-	})
+	if _, err := s.defaultGroup(ctx, tx, project); err != nil {
+		return nil, err
+	}
+	return g, s.insertGroup(ctx, tx, g)
 }
 
 func reservedName() error {
@@ -116,7 +122,8 @@ func (s *Service) defaultGroup(ctx context.Context, tx *store.Tx, projectID stri
 		Standard: Standard{ProjectID: projectID, Name: defaultGroupName, Description: "Default security group"},
 		Stateful: true, Default: true,
 	}
-	return g.ID, s.insertGroup(ctx, tx, g)
+	err = s.insertGroup(ctx, tx, g)
+	return g.ID, err
 }
 
 func findDefaultGroup(ctx context.Context, db bun.IDB, projectID string) (id string, err error) {

@@ -117,7 +117,9 @@ func TestDeletedGroupTakesTheRulesThatNameItAlong(t *testing.T) {
 func TestPortTakesTheDefaultGroupAndNoStrangersGroup(t *testing.T) {
 	s := newSite(t)
 	n, _ := s.network(s.ann, "10.1.0.0/24")
-	require.Equal(t, []string{s.defaultGroup().ID}, s.port(s.ann, n).Groups)
+	p := s.port(s.ann, n)
+	require.Equal(t, []string{s.defaultGroup().ID}, p.Groups, "made for it")
+	require.Equal(t, p.Groups, ok(s.GetPort(s.ann, p.ID))(s).Groups)
 	foreign := ok(s.CreateSecurityGroup(s.bob, network.CreateSecurityGroup{Name: "theirs"}))(s)
 	_, err := s.CreatePort(s.ann, network.CreatePort{NetworkID: n.ID, Groups: &[]string{foreign.ID}})
 	s.requireFault(err, errs.NotFound, "SecurityGroupNotFound")
