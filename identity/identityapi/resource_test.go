@@ -87,11 +87,12 @@ func onceEach(t *testing.T, body []byte) {
 		require.NoError(t, err)
 		switch v := tok.(type) {
 		case json.Delim:
-			if v == '{' {
+			switch v {
+			case '{':
 				seen = append(seen, map[string]bool{})
-			} else if v == '[' {
+			case '[':
 				seen = append(seen, nil)
-			} else {
+			default:
 				seen = seen[:len(seen)-1]
 			}
 			key = true

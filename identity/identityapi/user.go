@@ -44,6 +44,7 @@ type createUser struct {
 		DefaultProjectID  httpapi.Optional[string]        `json:"default_project_id" api:"nullable"`
 		Enabled           httpapi.Optional[flag]          `json:"enabled"`
 		Password          httpapi.Optional[secret.String] `json:"password" api:"nullable"`
+		OriginalPassword  unread                          `json:"original_password"` // which POST …/password asks for
 		PasswordExpiresAt unread                          `json:"password_expires_at"`
 		Federated         []any                           `json:"federated" api:"max=0"`
 		Options           options                         `json:"options"`
@@ -59,6 +60,7 @@ type updateUser struct {
 		DefaultProjectID  httpapi.Optional[string]        `json:"default_project_id" api:"nullable"`
 		Enabled           httpapi.Optional[flag]          `json:"enabled"`
 		Password          httpapi.Optional[secret.String] `json:"password" api:"nullable"`
+		OriginalPassword  unread                          `json:"original_password"` // which POST …/password asks for
 		PasswordExpiresAt unread                          `json:"password_expires_at"`
 		Federated         []any                           `json:"federated" api:"max=0"`
 		Options           options                         `json:"options"`

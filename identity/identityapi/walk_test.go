@@ -104,12 +104,12 @@ func (w *world) bodies(r httpapi.Route, f fixture, call *httpapitest.Call) {
 	fresh := fmt.Sprintf("fresh %d", w.clk.Now().UnixNano())
 	w.clk.Advance(time.Microsecond)
 	in := object{"name": fresh, "description": "new"}
-	switch {
-	case noun == "endpoint":
+	switch noun {
+	case "endpoint":
 		in = object{"service_id": f.service, "interface": "public", "url": "http://x"}
-	case noun == "service":
+	case "service":
 		in["type"] = "dns"
-	case noun == "region":
+	case "region":
 		in = object{"description": "x"}
 		if r.Method == "PUT" {
 			call.Path["region_id"] = fresh

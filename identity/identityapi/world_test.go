@@ -2,7 +2,9 @@ package identityapi_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,11 +44,19 @@ type world struct {
 	web   *identity.Project
 	shop  *identity.Project
 	users map[string]*identity.User
+
+	broken atomic.Bool // commits fail
 }
 
 func newWorld(t testing.TB, cfg httpapi.Config) *world {
 	w := &world{t: t, clk: clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)), roles: map[string]string{}, users: map[string]*identity.User{}}
-	w.db = storetest.Open(t, event.Migrations(), identity.Migrations())
+	fault := func(op string) error {
+		if w.broken.Load() && op == "commit" {
+			return errors.New("the disk is gone")
+		}
+		return nil
+	}
+	w.db = storetest.OpenWith(t, &store.Options{Logger: cfg.Logger, Fault: fault}, event.Migrations(), identity.Migrations())
 	keys, err := token.OpenKeys(filepath.Join(t.TempDir(), "keys"))
 	require.NoError(t, err)
 	w.Service, err = identity.New(identity.Deps{DB: w.db, Clock: w.clk, Events: event.New(w.db, w.clk, nil), Keys: keys},
