@@ -1,6 +1,7 @@
 package computeapi
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/cumulite/cumulite/platform/httpapi"
@@ -57,4 +58,10 @@ func naiveRef(t *time.Time) *string {
 	}
 	s := naive(*t)
 	return &s
+}
+
+// text writes a value as JSON text; what it is given always has an encoding.
+func text(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
 }

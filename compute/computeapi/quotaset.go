@@ -71,17 +71,17 @@ type setQuotaClassBody struct {
 	} `json:"quota_class_set" api:"required"`
 }
 
-func plain(limit int) int { return limit }
+func same(limit int) int { return limit }
 
 func quotas(id string, limits map[quota.Resource]int, err error) (any, error) {
 	out := quotaBody{quotaShape{ID: id}}
-	fill(out.Set.byName(), limits, plain, quota.Unlimited)
+	fill(out.Set.byName(), limits, same, quota.Unlimited)
 	return out, err
 }
 
 func classQuotas(id string, limits map[quota.Resource]int, err error) (any, error) {
 	out := quotaClassBody{quotaClassShape{ID: id}}
-	fill(out.Set.byName(), limits, plain, quota.Unlimited)
+	fill(out.Set.byName(), limits, same, quota.Unlimited)
 	return out, err
 }
 

@@ -1,9 +1,11 @@
 package computeapi_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -11,6 +13,12 @@ import (
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/compute/computeapi"
+	"github.com/cumulite/cumulite/drivers/file/fileimage"
+	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/image"
+	"github.com/cumulite/cumulite/image/imagetest"
+	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -20,6 +28,7 @@ import (
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/store"
 	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
@@ -52,12 +61,17 @@ func (tokens) Verify(_ context.Context, token secret.String) (auth.Grant, error)
 	return auth.Authenticated(c), nil
 }
 
-// world is a compute service with its API.
+// world is a compute service with its API, over simulated hosts.
 type world struct {
 	api     *httpapi.API
 	compute *compute.Service
+	images  *image.Service
+	network *network.Service
+	ops     *flow.Engine
 	clock   *clock.Manual
-	made    int // how many things were named
+	image   string // an image that is there
+	netID   string // a network of project p1, its only one
+	made    int    // how many things were named
 }
 
 // name gives a name that nothing has.
@@ -68,14 +82,67 @@ func (w *world) name(kind string) string {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	clk := clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	db := storetest.Open(t, quota.Migrations(), flow.Migrations(), event.Migrations(), compute.Migrations())
-	s, err := compute.New(compute.Deps{DB: db, Clock: clk, Ops: flow.New(db, clk, nil), Events: event.New(db, clk, nil)}, nil)
+	w := &world{clock: clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))}
+	db := storetest.Open(t, event.Migrations(), quota.Migrations(), flow.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
+	bus := event.New(db, w.clock, nil)
+	w.ops = flow.New(db, w.clock, nil)
+	w.addImage(t, db, bus)
+	box, err := secret.NewBox(make([]byte, secret.KeySize))
 	require.NoError(t, err)
-	api, err := computeapi.New(s, httpapi.Config{Prefix: "/compute", PublicURL: "https://cloud.example", IdentityURL: "https://cloud.example/identity", Verifier: tokens{}, Clock: clk,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
+	wires := simnetwork.New(simnetwork.NewState(), &simnetwork.Options{Name: "hv1", Clock: w.clock})
+	w.network, err = network.New(network.Deps{DB: db, Clock: w.clock, Ops: w.ops, Events: bus, Drivers: map[string]network.Driver{"hv1": wires}}, nil)
 	require.NoError(t, err)
-	return &world{api: api, compute: s, clock: clk}
+	host := simcompute.New(simcompute.NewState(), &simcompute.Options{Name: "hv1", Clock: w.clock, VCPUs: 64, MemoryMiB: 1 << 18, DiskGiB: 10000})
+	w.compute, err = compute.New(compute.Deps{DB: db, Clock: w.clock, Ops: w.ops, Events: bus, Secrets: box,
+		Hosts: map[string]compute.Hypervisor{"hv1": host}, Networks: w.network, Images: w.images}, nil)
+	require.NoError(t, err)
+	require.NoError(t, w.compute.Recover(t.Context()))
+	w.api, err = computeapi.New(w.compute, httpapi.Config{Prefix: "/compute", PublicURL: "https://cloud.example", IdentityURL: "https://cloud.example/identity",
+		Verifier: tokens{}, Clock: w.clock, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
+	require.NoError(t, err)
+	w.run(t)
+	w.addNetwork(t)
+	return w
+}
+
+// run carries operations out until the test ends.
+func (w *world) run(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.ops.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
+}
+
+// addNetwork makes a network with room for many servers.
+func (w *world) addNetwork(t *testing.T) {
+	n, err := w.network.CreateNetwork(as(t, "member"), network.CreateNetwork{Name: "private"})
+	require.NoError(t, err)
+	_, err = w.network.CreateSubnet(as(t, "member"), network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: netip.MustParsePrefix("10.0.0.0/16")})
+	require.NoError(t, err)
+	w.netID = n.ID
+}
+
+// idle waits until all that can be done is done.
+func (w *world) idle(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, w.ops.Idle(ctx))
+}
+
+// addImage makes the image service with an image that everybody may boot from.
+func (w *world) addImage(t *testing.T, db *store.Store, bus *event.Bus) {
+	files, err := fileimage.Open(t.TempDir())
+	require.NoError(t, err)
+	w.images, err = image.New(image.Deps{DB: db, Clock: w.clock, Events: bus, Store: files}, nil)
+	require.NoError(t, err)
+	i, err := w.images.CreateImage(as(t, "admin"), image.CreateImage{DiskFormat: "raw", ContainerFormat: "bare", Visibility: image.Public})
+	require.NoError(t, err)
+	require.NoError(t, w.images.Upload(as(t, "admin"), i.ID, bytes.NewReader(imagetest.Disk(1<<20))))
+	w.image = i.ID
 }
 
 // as gives a context of one of the callers.
@@ -125,4 +192,25 @@ func (w *world) flavor(t testing.TB, id string) *compute.Flavor {
 	f, err := w.compute.CreateFlavor(as(t, "admin"), compute.CreateFlavor{ID: id, Name: "m1." + id, VCPUs: 1, MemoryMiB: 512, DiskGiB: 1})
 	require.NoError(t, err)
 	return f
+}
+
+// server makes a server of a member of p1, and waits until it runs.
+func (w *world) server(t testing.TB, change ...func(*compute.CreateServer)) *compute.Server {
+	t.Helper()
+	return w.serverAs(t, as(t, "member"), change...)
+}
+
+func (w *world) serverAs(t testing.TB, ctx context.Context, change ...func(*compute.CreateServer)) *compute.Server {
+	t.Helper()
+	in := compute.CreateServer{Name: w.name("server"), FlavorID: w.flavor(t, w.name("f")).ID, ImageID: w.image}
+	for _, c := range change {
+		c(&in)
+	}
+	made, err := w.compute.CreateServer(ctx, in)
+	require.NoError(t, err)
+	w.idle(t)
+	s, err := w.compute.GetServer(ctx, made[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, "ACTIVE", s.Status(), "%+v", s.Fault)
+	return s
 }
