@@ -114,7 +114,9 @@ func (o options) restrict(s map[string]any) map[string]any {
 	if o.enum != nil {
 		s["enum"] = o.values(s["type"])
 	}
-	if typ, ok := s["type"].(string); ok && o.nullable {
+	if types, ok := s["type"].([]any); ok && o.nullable {
+		s["type"] = append(types, "null")
+	} else if typ, ok := s["type"].(string); ok && o.nullable {
 		s["type"] = []any{typ, "null"}
 	}
 	return s
