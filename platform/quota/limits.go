@@ -33,6 +33,35 @@ func (b *Book) Limits(ctx context.Context, db bun.IDB, projectID string) (map[Re
 	return limits, nil
 }
 
+// OwnLimits gives all limits of every project that has some of its own.
+func (b *Book) OwnLimits(ctx context.Context, db bun.IDB) (map[string]map[Resource]int, error) {
+	rows, err := db.QueryContext(ctx, "SELECT project_id, resource, most FROM quota_limits WHERE service = ? ORDER BY project_id", b.service)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	common, all := b.Defaults(), map[string]map[Resource]int{}
+	for rows.Next() {
+		var project string
+		var r Resource
+		var most int
+		if err := rows.Scan(&project, &r, &most); err != nil {
+			return nil, err
+		}
+		limits := common // Everyone's come first
+		if project != Everyone {
+			if all[project] == nil {
+				all[project] = maps.Clone(common)
+			}
+			limits = all[project]
+		}
+		if _, counted := b.defaults[r]; counted {
+			limits[r] = most
+		}
+	}
+	return all, rows.Err()
+}
+
 // SetLimits gives a project limits of its own, leaving those it does not name.
 // A limit below what is used is taken: nothing more can be had until the count
 // has fallen. Unknown resources and limits below Unlimited are errs.Invalid.

@@ -118,6 +118,17 @@ func TestLimitsOfAProject(t *testing.T) {
 	require.Equal(t, 10, b.Defaults()["instances"], "defaults are a copy")
 }
 
+func TestProjectsWithLimitsOfTheirOwnAreListed(t *testing.T) {
+	db, b := storetest.Open(t, quota.Migrations()), newBook()
+	require.NoError(t, db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return errors.Join(b.SetLimits(ctx, tx, "p", amounts{"cores": 1}), b.SetLimits(ctx, tx, quota.Everyone, amounts{"instances": 3}),
+			quota.New("network", amounts{"port": 1}).SetLimits(ctx, tx, "q", amounts{"port": 2}))
+	}))
+	all, err := b.OwnLimits(ctx, db.Read())
+	require.NoError(t, err)
+	require.Equal(t, map[string]amounts{"p": {"cores": 1, "instances": 3, "ram": -1}}, all)
+}
+
 func TestUnknownResourcesAreAFaultOfOurs(t *testing.T) {
 	db, b := storetest.Open(t, quota.Migrations()), newBook()
 	err := use(db, b, "p", amounts{"planets": 1})
