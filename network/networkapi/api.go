@@ -1,0 +1,28 @@
+// Package networkapi serves the Networking API v2.0 over a *network.Service.
+//
+//	api, err := networkapi.New(networks, httpapi.Config{Prefix: "/networking", PublicURL: url, Verifier: identity})
+package networkapi
+
+import (
+	"slices"
+
+	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/httpapi/discovery"
+	"github.com/cumulite/cumulite/platform/httpapi/fault"
+)
+
+type handler struct{ networks *network.Service }
+
+// New gives the API. Of cfg the caller sets where it is (Prefix, PublicURL,
+// IdentityURL), who verifies tokens, logger, metrics and clock.
+func New(networks *network.Service, cfg httpapi.Config) (*httpapi.API, error) {
+	h := handler{networks}
+	cfg.Service, cfg.Title, cfg.Root = "network", "Networking API", "/v2.0"
+	cfg.Fault, cfg.SelectFields = fault.Neutron(), true
+	cfg.Document = discovery.Neutron("v2.0", map[string]string{"network": "networks", "subnet": "subnets", "port": "ports"})
+	return httpapi.New(cfg, slices.Concat(
+		h.networkRows(), h.subnetRows(), h.portRows(), h.groupRows(), h.ruleRows(), h.routerRows(), h.floatingIPRows(),
+		h.tagRows(), h.quotaRows(), h.agentRows(), extensionRows(),
+	))
+}
