@@ -149,25 +149,3 @@ func (s *Service) mayReaddress(ctx context.Context, db bun.IDB, p *Port, kept []
 	}
 	return nil
 }
-
-// mayDeletePort refuses to delete the ports of routers and floating
-// addresses, other than through these.
-func (s *Service) mayDeletePort(ctx context.Context, db bun.IDB, p *Port) error {
-	var owner any
-	switch p.DeviceOwner {
-	case OwnerInterface, OwnerGateway:
-		owner = (*Router)(nil)
-	case OwnerFloatingIP:
-		owner = (*FloatingIP)(nil)
-	default:
-		return nil
-	}
-	there, err := db.NewSelect().Model(owner).Where("id = ?", p.DeviceID).Exists(ctx)
-	if err != nil {
-		return err
-	}
-	if there {
-		return errs.Conflictf("Port %s cannot be deleted directly via the port API: has device owner %s.", p.ID, p.DeviceOwner).WithCode("ServicePortInUse")
-	}
-	return nil
-}

@@ -132,7 +132,8 @@ func TestMembershipIsFollowed(t *testing.T) {
 
 	b := s.plugged(n)
 	shared := netip.MustParseAddr("10.1.0.200")
-	ok(s.UpdatePort(s.admin, b.ID, network.UpdatePort{Groups: &[]string{friends.ID}, Pairs: &[]network.AddressPair{{IP: shared.String()}}}))(s)
+	ok(s.UpdatePort(s.ann, b.ID, network.UpdatePort{Groups: &[]string{friends.ID}}))(s)
+	ok(s.UpdatePort(s.ann, b.ID, network.UpdatePort{Pairs: &[]network.AddressPair{{IP: shared.String()}}}))(s)
 	virtual := packet(b, server, frame.TCP, 1002, 5432)
 	virtual.Src = shared
 	s.requireReaches(b.ID, server.ID, virtual)
@@ -197,6 +198,24 @@ func TestGuestsGoOutsideWithTheRoutersAddress(t *testing.T) {
 
 	ok(s.UpdateRouter(s.ann, s.router.ID, network.UpdateRouter{Gateway: &network.Gateway{}}))(s.site)
 	s.requireDropped(p.ID, s.outside.ID, s.toOutside(p, 1002))
+}
+
+func TestRouterFollowsTheGatewayOfItsExternalSubnet(t *testing.T) {
+	s := newRouted(t)
+	s.run(t)
+	s.settle()
+	moved := netip.MustParseAddr("203.0.113.254")
+	ok(s.UpdateSubnet(s.admin, s.around.ID, network.UpdateSubnet{Pools: &[]network.Pool{{Start: moved.Prev().Prev(), End: moved.Prev()}}, GatewayIP: &moved}))(s.site)
+	s.settle()
+	spec, _ := s.state.Router(s.router.ID)
+	require.Equal(t, []netip.Addr{moved}, spec.GatewayIP)
+}
+
+func TestRouterFollowsTheAddressOfItsPort(t *testing.T) {
+	s := newRouted(t)
+	s.run(t)
+	ok(s.UpdatePort(s.ann, s.leg().PortID, network.UpdatePort{Addresses: &[]network.Address{{IP: netip.MustParseAddr("10.1.0.99")}}}))(s.site)
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.1.0.99/24")}, s.leg().Addresses)
 }
 
 func TestRouterThatIsDownCarriesNothing(t *testing.T) {

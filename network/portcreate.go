@@ -81,6 +81,9 @@ func (s *Service) createPort(ctx context.Context, tx *store.Tx, in *CreatePort) 
 	if err := ports.mayCreate(ctx, s, p, in.fields()...); err != nil {
 		return nil, err
 	}
+	if err := s.mayServe(ctx, tx, &Port{}, p); err != nil {
+		return nil, err
+	}
 	if s.drives(p) {
 		p.Status = PortBuild
 	}

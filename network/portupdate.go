@@ -58,6 +58,9 @@ func (s *Service) UpdatePort(ctx context.Context, id string, in UpdatePort) (*Po
 func (s *Service) changePort(ctx context.Context, tx *store.Tx, p *Port, in *UpdatePort) error {
 	before := *p
 	p.change(in)
+	if err := s.mayServe(ctx, tx, &before, p); err != nil {
+		return err
+	}
 	if p.MAC != before.MAC {
 		if before.Host != "" && before.DeviceOwner != "" {
 			return errs.Conflictf("Unable to complete operation on port %s, port is already bound, port type: %s, old_mac %s, new_mac %s.",
@@ -77,6 +80,11 @@ func (s *Service) changePort(ctx context.Context, tx *store.Tx, p *Port, in *Upd
 	}
 	if in.Addresses != nil {
 		if err := s.setAddresses(ctx, tx, p, *in.Addresses); err != nil {
+			return err
+		}
+	}
+	if in.Pairs != nil {
+		if err := s.touchGroups(ctx, tx, p.Groups); err != nil {
 			return err
 		}
 	}
@@ -109,10 +117,7 @@ func (s *Service) setAddresses(ctx context.Context, tx *store.Tx, p *Port, asked
 	if err := s.mayReaddress(ctx, tx, &before, p.Addresses); err != nil {
 		return err
 	}
-	if err := s.touchGroups(ctx, tx, p.Groups); err != nil {
-		return err
-	}
-	return s.touch(ctx, tx, objPort, p.ID)
+	return s.readdressed(ctx, tx, p)
 }
 
 func (p *Port) change(in *UpdatePort) {

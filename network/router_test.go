@@ -250,3 +250,22 @@ func TestRoutersOfOtherProjectsAreNotThere(t *testing.T) {
 	s.limit("ann", "router", 1)
 	s.requireFault(second(s.CreateRouter(s.ann, network.CreateRouter{})), errs.Quota, "OverQuota")
 }
+
+func TestPortsCannotBeSaidToBePartOfARouter(t *testing.T) {
+	s := newSite(t)
+	n, _ := s.network(s.bob, "10.1.0.0/24")
+	_, inside := s.network(s.ann, "10.2.0.0/24")
+	r := s.router(nil, inside)
+	for _, owner := range []string{"network:router_interface", "network:router_gateway"} {
+		_, err := s.CreatePort(s.bob, network.CreatePort{NetworkID: n.ID, DeviceOwner: owner, DeviceID: r.ID})
+		s.requireFault(err, errs.Conflict, "DeviceIDNotOwnedByTenant")
+		p := s.port(s.bob, n)
+		_, err = s.UpdatePort(s.bob, p.ID, network.UpdatePort{DeviceOwner: &owner, DeviceID: &r.ID})
+		s.requireFault(err, errs.Conflict, "DeviceIDNotOwnedByTenant")
+	}
+	legs, _, err := s.ListPorts(s.ann, store.Query{Filters: []store.Filter{{Field: "device_id", Values: []string{r.ID}}}})
+	require.NoError(t, err)
+	require.Len(t, legs, 1)
+	_, err = s.UpdatePort(s.ann, legs[0].ID, network.UpdatePort{DeviceID: to("")})
+	s.requireFault(err, errs.Conflict, "PortInUse")
+}

@@ -227,6 +227,9 @@ func (s *Service) UpdateSubnet(ctx context.Context, id string, in UpdateSubnet) 
 		if err != nil {
 			return err
 		}
+		if err := s.touchGateways(ctx, tx, sub.ID); err != nil {
+			return err
+		}
 		return s.touch(ctx, tx, objNetwork, sub.NetworkID)
 	})
 	if err != nil {
