@@ -2,6 +2,7 @@ package identityapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/cumulite/cumulite/identity"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -97,7 +98,7 @@ func (h handler) projectAnswer(p *identity.Project, err error) (any, error) {
 }
 
 func (h handler) listProjects(r *httpapi.Request) (any, error) {
-	if asked(r, "is_domain") && r.Params().Get("is_domain") != "false" {
+	if asked(r, "is_domain") && !strings.EqualFold(r.Params().Get("is_domain"), "false") {
 		rows, p, err := list(h, r, h.ids.ListDomains, h.domainAsProject, "name", "enabled")
 		return projectList{rows, p}, err
 	}

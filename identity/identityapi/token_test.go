@@ -9,6 +9,7 @@ import (
 	"github.com/cumulite/cumulite/identity"
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
+	"github.com/cumulite/cumulite/platform/httpapi/openapi"
 )
 
 func TestVersionDocumentsNeedNoToken(t *testing.T) {
@@ -20,6 +21,16 @@ func TestVersionDocumentsNeedNoToken(t *testing.T) {
 	}
 	for _, path := range []string{"/identity/v3", "/identity/v3/"} {
 		httpapitest.Golden(t, "testdata/version.json", c.Get(path).Want(200).Body)
+	}
+}
+
+func TestTheOpenAPIDocumentNamesEveryRow(t *testing.T) {
+	w := newWorld(t, httpapi.Config{})
+	doc, err := openapi.Document(w.api)
+	require.NoError(t, err)
+	for _, r := range w.api.Routes() {
+		require.Contains(t, string(doc), r.Pattern)
+		require.Contains(t, string(doc), r.Action)
 	}
 }
 
