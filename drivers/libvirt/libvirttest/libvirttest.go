@@ -76,6 +76,9 @@ namespaces = []
 // Socket is the path of libvirtd's socket.
 func (s *Server) Socket() string { return filepath.Join(s.dir, "sock/libvirt-sock") }
 
+// Namespace is the path of the network namespace that libvirtd and its guests are in.
+func (s *Server) Namespace() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), int(s.net)) }
+
 // namespace makes the network namespace that every libvirtd of s is in.
 func (s *Server) namespace() netns.NsHandle {
 	made := make(chan netns.NsHandle)
