@@ -158,9 +158,9 @@ const (
 	Egress  Direction = "egress"
 )
 
-// GroupSpec is a security group: what its rules allow (all else is dropped,
-// answers to what was allowed pass) and the addresses of its members, for
-// rules of any group that name it as their remote.
+// GroupSpec is a security group: what its rules allow (all else is dropped;
+// answers to what was allowed pass, as long as that still is) and the addresses
+// of its members, for rules of any group that name it as their remote.
 type GroupSpec struct {
 	Operation  string       `json:"operation"`
 	Generation int64        `json:"generation"`

@@ -10,7 +10,7 @@ import (
 // each object that it is for. An object that cannot be is not in force: it is
 // missing from the inventory until someone ensures it.
 func (d *Driver) adopt() error {
-	f, err := filter.New(d.space.FD(), d.names.filter(), d.bridges(), d.filtered(), d.records.groups.All())
+	f, err := filter.New(d.space, d.names.filter(), d.bridges(), d.filtered(), d.records.groups.All())
 	if f == nil {
 		return err
 	}

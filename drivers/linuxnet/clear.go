@@ -32,7 +32,7 @@ func Clear(stateDir string, opts *Options) error {
 	}
 	defer space.Close() //nolint:errcheck // it stays
 	n := names(o.Prefix)
-	err = errors.Join(clearLinks(space, n), clearSpaces(n), filter.Remove(space.FD(), n.filter()))
+	err = errors.Join(clearLinks(space, n), clearSpaces(n), filter.Remove(space, n.filter()))
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,10 @@ func (c *cloud) run(address, command string) (string, error) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, kind, at string) (conn net.Conn, err error) {
-			err = c.host.Do(func() error { conn, err = (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, kind, at); return err })
+			err = c.host.Do(func() error {
+				conn, err = (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, kind, at)
+				return err
+			})
 			return conn, err
 		},
 	}}

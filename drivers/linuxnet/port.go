@@ -96,7 +96,7 @@ func (d *Driver) applyPort(spec network.PortSpec) error {
 // filterOf says what a port may send and get.
 func (d *Driver) filterOf(n network.NetworkSpec, spec network.PortSpec, mac net.HardwareAddr, leased bool) (filter.Port, error) {
 	p := filter.Port{
-		Tap: d.names.link(tap, spec.ID), MAC: mac, Groups: spec.Groups, Secure: spec.PortSecurity,
+		Network: n.ID, Tap: d.names.link(tap, spec.ID), MAC: mac, Groups: spec.Groups, Secure: spec.PortSecurity,
 		Blocked: spec.Disabled || n.Disabled, DHCP: leased, Metadata: metadataMAC(n.ID),
 	}
 	for _, a := range spec.Addresses {

@@ -17,6 +17,7 @@ var filterCases = []testCase{
 	{"rules", "what the rules allow passes, all else is dropped", testRules},
 	{"answers", "answers to what was allowed pass", testAnswers},
 	{"rules taken away", "EnsureGroup makes the group as its spec says, whatever was there before", testRulesTakenAway},
+	{"conversations end", "answers pass only to what is allowed still", testConversationsEnd},
 	{"remote groups", "a rule with a remote group allows its members' addresses", testRemoteGroup},
 	{"unknown groups", "until a group is known it allows nothing", testUnknownGroup},
 	{"guests that serve", "with port security a guest gives no DHCP answers", testRogueDHCP},
@@ -117,6 +118,25 @@ func testRulesTakenAway(s *suite) {
 	s.requireReaches(from.ID, to.ID, packet(from, to, frame.TCP, 1000, 22))
 	require.NoError(s, s.RemoveGroup(s.Context(), g.ID))
 	s.requireDropped(from.ID, packet(from, to, frame.TCP, 1002, 22))
+}
+
+func testConversationsEnd(s *suite) {
+	n := s.network("10.1.0.0/24")
+	g := s.group(nil, tcp(network.Ingress, 80, 80), tcp(network.Ingress, 22, 22))
+	from, to := s.port(n, 10, s.open()), s.port(n, 11, g)
+	web, shell := packet(from, to, frame.TCP, 1000, 80), packet(from, to, frame.TCP, 1000, 22)
+	for _, f := range []frame.Frame{web, shell} {
+		s.requireReaches(from.ID, to.ID, f)
+		s.requireReaches(to.ID, from.ID, f.Reply(nil))
+	}
+	g.Generation, g.Rules = s.next(), []network.RuleSpec{tcp(network.Ingress, 22, 22)}
+	s.ensureGroup(g)
+	s.requireDropped(to.ID, web.Reply(nil))
+	s.requireReaches(to.ID, from.ID, shell.Reply(nil))
+
+	to.Generation, to.Groups = s.next(), nil
+	s.ensurePort(to)
+	s.requireDropped(to.ID, shell.Reply(nil))
 }
 
 func testRemoteGroup(s *suite) {

@@ -10,8 +10,8 @@
 // are in the bridge family, which sees ports and that mark.
 //
 // A connection lives as long as its first direction is allowed: only packets
-// of the other direction are answers. So a rule that is taken away, or a
-// member that leaves, ends the connections that it had allowed, at once.
+// of the other direction are answers. When rules are taken away, or members
+// leave, the connections that only they had allowed end at once.
 package filter
 
 import (
@@ -23,6 +23,7 @@ import (
 	"reflect"
 	"sync"
 
+	"github.com/cumulite/cumulite/drivers/linuxnet/namespace"
 	"github.com/cumulite/cumulite/drivers/linuxnet/nft"
 	"github.com/cumulite/cumulite/network"
 )
@@ -48,6 +49,7 @@ type Bridge struct {
 
 // Port is a guest's place on a bridge.
 type Port struct {
+	Network  string // the bridge's id
 	Tap      string
 	MAC      net.HardwareAddr
 	Fixed    []netip.Addr // its IPv4 addresses
@@ -68,7 +70,7 @@ type Pair struct {
 // Filter is the filter in one network namespace. Methods may be called at once.
 type Filter struct {
 	layout
-	namespace int
+	space *namespace.Space
 
 	mu      sync.Mutex
 	bridges map[string]Bridge
@@ -76,14 +78,16 @@ type Filter struct {
 	groups  map[string]network.GroupSpec
 	made    map[string]bool // groups that have chains, known or only named by someone
 	stale   bool            // it is not known what is in force
+	ending  []Port          // whose connections are still to end
+	overdue bool            // there may be connections that are not allowed
 }
 
 // New gives the filter with these objects by id and puts it in force in one
 // step, in place of what an earlier process had. Groups that cannot be
 // expressed are left out, and named in the error.
-func New(namespace int, names Names, bridges map[string]Bridge, ports map[string]Port, groups map[string]network.GroupSpec) (*Filter, error) {
+func New(space *namespace.Space, names Names, bridges map[string]Bridge, ports map[string]Port, groups map[string]network.GroupSpec) (*Filter, error) {
 	f := &Filter{
-		layout: layoutOf(names), namespace: namespace, made: map[string]bool{},
+		layout: layoutOf(names), space: space, overdue: true, made: map[string]bool{},
 		bridges: maps.Clone(bridges), ports: maps.Clone(ports), groups: map[string]network.GroupSpec{},
 	}
 	var bad error
@@ -102,7 +106,7 @@ func New(namespace int, names Names, bridges map[string]Bridge, ports map[string
 
 // load renews both tables.
 func (f *Filter) load() error {
-	b, err := nft.Begin(f.namespace)
+	b, err := nft.Begin(f.space.FD())
 	if err != nil {
 		return err
 	}
@@ -160,7 +164,7 @@ func (f *Filter) change(apply func(b *nft.Batch), back func()) error {
 		}
 		return err
 	}
-	b, err := nft.Begin(f.namespace)
+	b, err := nft.Begin(f.space.FD())
 	if err != nil {
 		back()
 		return err
@@ -238,11 +242,18 @@ func (f *Filter) RemoveBridge(id string) error {
 func (f *Filter) SetPort(id string, p Port) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if old, was := f.ports[id]; was && reflect.DeepEqual(old, p) && !f.stale {
+	old, was := f.ports[id]
+	if was && reflect.DeepEqual(old, p) && !f.stale && !f.overdue {
 		return nil
 	}
 	back := put(f.ports, id, p)
-	return f.change(func(b *nft.Batch) { f.setPort(b, id, p) }, back)
+	if err := f.change(func(b *nft.Batch) { f.setPort(b, id, p) }, back); err != nil {
+		return err
+	}
+	if was || f.overdue {
+		return f.end()
+	}
+	return nil
 }
 
 // RemovePort takes a port away: nothing of it passes any more.
@@ -253,7 +264,10 @@ func (f *Filter) RemovePort(id string) error {
 	if !was {
 		return nil
 	}
-	return f.change(func(b *nft.Batch) { f.removePort(b, id, old) }, back)
+	if err := f.change(func(b *nft.Batch) { f.removePort(b, id, old) }, back); err != nil {
+		return err
+	}
+	return f.end(old)
 }
 
 // SetGroup puts a security group in force. One that cannot be expressed is
@@ -264,8 +278,15 @@ func (f *Filter) SetGroup(g network.GroupSpec) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	old := f.groups[g.ID]
 	back := put(f.groups, g.ID, g)
-	return f.change(func(b *nft.Batch) { f.setGroup(b, g) }, back)
+	if err := f.change(func(b *nft.Batch) { f.setGroup(b, g) }, back); err != nil {
+		return err
+	}
+	if narrower(old, g) || f.overdue {
+		return f.end()
+	}
+	return nil
 }
 
 // RemoveGroup takes a security group away; ports that still name it get
@@ -277,16 +298,20 @@ func (f *Filter) RemoveGroup(id string) error {
 	if !was {
 		return nil
 	}
-	return f.change(func(b *nft.Batch) {
+	err := f.change(func(b *nft.Batch) {
 		if f.made[id] {
 			f.setGroup(b, network.GroupSpec{ID: id})
 		}
 	}, back)
+	if err != nil {
+		return err
+	}
+	return f.end()
 }
 
 // Remove takes all of the filter away.
-func Remove(namespace int, names Names) error {
-	b, err := nft.Begin(namespace)
+func Remove(space *namespace.Space, names Names) error {
+	b, err := nft.Begin(space.FD())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,234 @@
+package linuxnet
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+
+	"github.com/cumulite/cumulite/drivers/linuxnet/filter"
+	"github.com/cumulite/cumulite/drivers/linuxnet/namespace"
+	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/network/frame"
+	"github.com/cumulite/cumulite/platform/errs"
+)
+
+// whole is a cloud in small: a port that is reached from outside.
+type whole struct {
+	n, ext network.NetworkSpec
+	p      network.PortSpec
+	r      network.RouterSpec
+}
+
+func (m *machine) whole() whole {
+	w := whole{n: m.net("10.1.0.0/24", false), ext: m.net("203.0.113.0/24", true)}
+	w.p = m.port(w.n, "10.1.0.10", m.openGroup())
+	m.tell(w.p)
+	w.r = m.outside(w.n, w.ext, map[string]string{"203.0.113.50": "10.1.0.10"})
+	return w
+}
+
+// knock is a packet of the host to the floating address.
+func (w whole) knock(port int) frame.Frame {
+	return frame.Frame{
+		SrcMAC: macFor("host", w.ext.ID).String(), DstMAC: w.r.Gateway.MAC, Src: w.ext.Subnets[0].Gateway,
+		Dst: netip.MustParseAddr("203.0.113.50"), Protocol: frame.TCP, SrcPort: port, DstPort: 22,
+	}
+}
+
+func (m *machine) requireWorks(w whole) {
+	m.t.Helper()
+	require.True(m.t, m.reaches(w.ext.ID, w.p.ID, w.knock(5000)), "the floating address")
+	who, answered := m.Metadata(nil, w.p.ID, "/who")
+	require.True(m.t, answered, "metadata")
+	require.Equal(m.t, w.p.ID, string(who))
+}
+
+func TestEverythingComesBackAfterARebootOfTheHost(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	w := m.whole()
+	before, err := m.driver.Inventory(t.Context())
+	require.NoError(t, err)
+	m.close()
+	require.NoError(t, clearLinks(m.space, names(m.opts.Prefix)))
+	require.NoError(t, clearSpaces(names(m.opts.Prefix)))
+	require.NoError(t, filter.Remove(m.space, names(m.opts.Prefix).filter()))
+
+	after, err := m.open().Inventory(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	m.requireWorks(w)
+}
+
+func TestTrafficFlowsWhileNoProcessRuns(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	w := m.whole()
+	m.connect()
+	require.NoError(t, m.driver.Close())
+	require.True(t, m.reaches(w.ext.ID, w.p.ID, w.knock(5000)))
+	m.open()
+	m.requireWorks(w)
+}
+
+func TestABadRecordStopsNoOther(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	w := m.whole()
+	bad := m.spec(w.n, "10.1.0.77")
+	bad.MAC = "nonsense"
+	require.NoError(t, m.driver.records.ports.Put(bad.ID, bad))
+	there, err := m.open().Inventory(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, there.Ports, bad.ID)
+	m.requireWorks(w)
+	bad.MAC, bad.Generation = "fa:16:3e:00:00:77", 2
+	m.ensure(bad)
+	require.NoError(t, m.driver.RemovePort(t.Context(), bad.ID))
+}
+
+func TestStateIsForTheOwnerAndOneProcess(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	m.whole()
+	_, err := Open(m.dir, &m.opts)
+	require.ErrorContains(t, err, "another process")
+	require.Error(t, Clear(m.dir, &m.opts))
+	require.NoError(t, filepath.WalkDir(m.dir, func(path string, e fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := e.Info()
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o077, path)
+		return nil
+	}))
+	require.NoError(t, m.driver.Close())
+	require.NoError(t, m.driver.Close(), "twice")
+	_, err = m.driver.EnsurePort(t.Context(), network.PortSpec{})
+	require.Equal(t, errs.Unavailable, errs.KindOf(err))
+}
+
+// snapshot is all that the kernel has in the machine's namespace, and all
+// named namespaces of the machine.
+func (m *machine) snapshot() (all []string) {
+	links, err := m.space.Links.LinkList()
+	require.NoError(m.t, err)
+	for _, l := range links {
+		all = append(all, "link "+l.Attrs().Name)
+	}
+	conn, err := nftables.New(nftables.WithNetNSFd(m.space.FD()))
+	require.NoError(m.t, err)
+	tables, err := conn.ListTables()
+	require.NoError(m.t, err)
+	for _, t := range tables {
+		all = append(all, "table "+t.Name)
+	}
+	spaces, err := namespace.List(func(name string) bool { return names(m.opts.Prefix).isSpace(name) })
+	require.NoError(m.t, err)
+	return append(all, spaces...)
+}
+
+func TestClearTakesAwayAllThatIsOursAndNothingElse(t *testing.T) {
+	m := newMachine(t)
+	for _, name := range []string{m.opts.Prefix + "bridge0", m.opts.Prefix + "t12345", "other0"} {
+		require.NoError(t, m.space.Links.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}}))
+	}
+	neighbour := *m // another cloud on the same machine
+	neighbour.opts.Prefix, neighbour.dir, neighbour.driver = "zz"+m.opts.Prefix[:1], filepath.Join(t.TempDir(), "neighbour"), nil
+	neighbour.wires, neighbour.stacks = map[string]*wire{}, map[string]*stack{}
+	neighbour.open()
+	defer func() { require.NoError(t, Clear(neighbour.dir, &neighbour.opts)) }()
+	w := neighbour.whole()
+	before := m.snapshot()
+
+	m.open()
+	m.whole()
+	require.Greater(t, len(m.snapshot()), len(before)+5)
+	require.NoError(t, m.driver.Close())
+	m.driver = nil
+	require.NoError(t, Clear(m.dir, &m.opts))
+	require.Equal(t, before, m.snapshot())
+	require.NoDirExists(t, m.dir)
+	require.NoError(t, Clear(m.dir, &m.opts), "what is not there is no error")
+	neighbour.requireWorks(w)
+	neighbour.close()
+}
+
+func TestConversationsOfAFloatingAddressEndWithIt(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	w := m.whole()
+	in := w.knock(5000)
+	require.True(t, m.reaches(w.ext.ID, w.p.ID, in))
+	w.r.Generation, w.r.Floating = 2, nil
+	require.NoError(t, m.driver.EnsureRouter(t.Context(), w.r))
+	require.Empty(t, m.Send(nil, w.ext.ID, in))
+}
+
+func TestWhatThisHostCannotIsRefused(t *testing.T) {
+	m := newMachine(t)
+	d := m.open()
+	ctx := t.Context()
+	w := m.whole()
+	before := m.snapshot()
+	six := netip.MustParsePrefix("2001:db8::1/64")
+	n := network.NetworkSpec{ID: uuid.NewString(), Type: "local", Subnets: []network.SubnetSpec{{CIDR: six}}}
+	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureNetwork(ctx, n)))
+	n.Subnets, n.Type = nil, "vlan"
+	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureNetwork(ctx, n)))
+	n.Type, n.MTU = "local", 1<<20
+	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureNetwork(ctx, n)))
+	p := m.spec(w.n, "10.1.0.30")
+	p.Pairs = []network.Pair{{Prefix: six}}
+	_, err := d.EnsurePort(ctx, p)
+	require.Equal(t, errs.NotSupported, errs.KindOf(err))
+	r := network.RouterSpec{ID: uuid.NewString(), Interfaces: []network.RouterInterface{{PortID: uuid.NewString(), NetworkID: w.n.ID, Addresses: []netip.Prefix{six}}}}
+	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureRouter(ctx, r)))
+	p.Pairs, p.ID = nil, "../../../etc"
+	_, err = d.EnsurePort(ctx, p)
+	require.Equal(t, errs.Invalid, errs.KindOf(err))
+	g := network.GroupSpec{ID: uuid.NewString(), Rules: []network.RuleSpec{{Direction: network.Ingress, Protocol: 6, PortMin: 9, PortMax: 1}}}
+	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureGroup(ctx, g)))
+	require.Equal(t, before, m.snapshot())
+	m.requireWorks(w)
+
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	require.True(t, errors.Is(d.RemovePort(ended, w.p.ID), context.Canceled))
+}
+
+func TestOptions(t *testing.T) {
+	for _, prefix := range []string{"x", "long", "A1", "e-", "../"} {
+		_, err := Open(t.TempDir(), &Options{Prefix: prefix})
+		require.ErrorContains(t, err, "prefix", prefix)
+	}
+	_, err := Open("relative", nil)
+	require.ErrorContains(t, err, "absolute")
+}
+
+// A server waits for its port: it has to be there at once.
+func BenchmarkEnsurePort(b *testing.B) {
+	m := newMachine(b)
+	m.open()
+	n, g := m.net("10.0.0.0/16", false), m.openGroup()
+	var times []time.Duration
+	for i := 0; b.Loop(); i++ {
+		p := m.spec(n, netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(i%250 + 2)}).String(), g)
+		start := time.Now()
+		m.ensure(p)
+		times = append(times, time.Since(start))
+	}
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "ms/p99")
+	b.Logf("%d ports", len(times))
+}
