@@ -164,8 +164,9 @@ func (c *cloud) run(address, command string) (string, error) {
 }
 
 // renew takes a lease and asks, at once and the server alone, to prolong it.
-const renew = `printf '#!/bin/sh\necho $1 $ip >>/tmp/told\n' >/tmp/tell; chmod 700 /tmp/tell
-	udhcpc -f -i eth0 -s /tmp/tell >/dev/null 2>/dev/null & sleep 1; kill -USR1 $!; sleep 1; kill $!; cat /tmp/told`
+const renew = `printf '#!/bin/sh\necho $1 $ip >>/tmp/told\n' >/tmp/tell; chmod 700 /tmp/tell; touch /tmp/told
+	told() { for i in $(seq 20); do grep -q "$1" /tmp/told && return; sleep 0.2; done; }
+	udhcpc -f -i eth0 -s /tmp/tell >/tmp/log 2>&1 & told bound; kill -USR1 $!; told renew; kill $!; cat /tmp/told /tmp/log`
 
 func TestGuestIsServedAndReachedAcrossARestart(t *testing.T) {
 	c := newCloud(t)

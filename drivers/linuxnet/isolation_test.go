@@ -204,3 +204,49 @@ func TestTheHostIsNotOnNetworksThatAreNotExternal(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, addresses)
 }
+
+func TestNobodyTakesAnothersTraffic(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	w := m.whole()
+	loose := m.spec(w.n, "10.1.0.12")
+	loose.PortSecurity = false
+	m.ensure(loose)
+	require.True(t, m.reaches(w.ext.ID, w.p.ID, w.knock(5000)), "from now on the router knows where it is")
+	for _, stolen := range []string{w.p.MAC, "fa:16:3e:01:00:01", metadataMAC(w.n.ID).String()} {
+		f := packetOf(loose, loose, frame.UDP, 1, 2)
+		f.SrcMAC, f.DstMAC = stolen, frame.Broadcast
+		m.Send(nil, loose.ID, f)
+	}
+	out := m.Send(nil, w.ext.ID, w.knock(5001))
+	require.Len(t, out, 1)
+	require.Equal(t, w.p.ID, out[0].Place)
+	m.requireWorks(w)
+}
+
+func TestWhatWasDroppedIsNotAnswered(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	n := m.net("10.1.0.0/24", false)
+	m.outside(n, m.net("203.0.113.0/24", true), nil) // a link that anything may come to
+	a, b := m.port(n, "10.1.0.10", m.openGroup()), m.port(n, "10.1.0.11")
+	loose := m.spec(n, "10.1.0.12")
+	loose.PortSecurity = false
+	m.ensure(loose)
+	asked := packetOf(a, b, frame.UDP, 1000, 2000)
+	require.Empty(t, m.Send(nil, a.ID, asked))
+	require.Empty(t, m.Send(nil, b.ID, asked.Reply(nil)))
+}
+
+func TestAChangedMACIsTheOnlyOne(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	n, g := m.net("10.1.0.0/24", false), m.openGroup()
+	a, b := m.port(n, "10.1.0.10", g), m.port(n, "10.1.0.11", g)
+	c := m.spec(n, "10.1.0.12", g)
+	c.MAC, b.MAC, b.Generation = b.MAC, "fa:16:3e:00:00:99", 2
+	m.ensure(b)
+	m.ensure(c)
+	require.True(t, m.reaches(a.ID, b.ID, packetOf(a, b, frame.UDP, 1, 2)))
+	require.True(t, m.reaches(a.ID, c.ID, packetOf(a, c, frame.UDP, 1, 2)))
+}

@@ -98,6 +98,22 @@ func (d *Driver) plug(l, into netlink.Link) error {
 	return d.space.Links.LinkSetMaster(l, into)
 }
 
+const sticky = 0x40 // NTF_STICKY of linux/neighbour.h
+
+// pin says that an address is on a link and nowhere else, whatever is heard
+// from other links. When that is the only one, the link gets only what is for it.
+func (d *Driver) pin(l netlink.Link, mac net.HardwareAddr, only bool) error {
+	if err := d.space.Links.LinkSetLearning(l, !only); err != nil {
+		return err
+	}
+	if err := d.space.Links.LinkSetFlood(l, !only); err != nil {
+		return err
+	}
+	return d.space.Links.NeighSet(&netlink.Neigh{
+		LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, State: netlink.NUD_NOARP, Flags: netlink.NTF_MASTER | sticky, HardwareAddr: mac,
+	})
+}
+
 func setMTU(space *namespace.Space, l netlink.Link, mtu int) error {
 	if l.Attrs().MTU == mtu {
 		return nil
@@ -144,6 +160,9 @@ func (d *Driver) ensurePair(p pair) (netlink.Link, error) {
 		}
 	}
 	if err := d.plug(outer, p.bridge); err != nil {
+		return nil, err
+	}
+	if err := d.pin(outer, p.mac, true); err != nil {
 		return nil, err
 	}
 	return inner, setMTU(p.space, inner, p.bridge.Attrs().MTU)

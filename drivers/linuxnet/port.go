@@ -83,6 +83,9 @@ func (d *Driver) applyPort(spec network.PortSpec) error {
 			return err
 		}
 	}
+	if err := d.pin(l, mac, rules.OnlyOne()); err != nil {
+		return err
+	}
 	if err := d.filter.SetPort(spec.ID, rules); err != nil {
 		return err
 	}

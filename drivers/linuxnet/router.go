@@ -2,6 +2,7 @@ package linuxnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -211,9 +212,7 @@ func (d *Driver) clearRouter(id string) error {
 	if err != nil || space == nil {
 		return err
 	}
-	err = d.unplugLegs(space, network.RouterSpec{})
-	space.Close()
-	if err != nil {
+	if err := errors.Join(d.unplugLegs(space, network.RouterSpec{}), space.Close()); err != nil {
 		return err
 	}
 	return namespace.Remove(name)

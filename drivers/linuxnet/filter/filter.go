@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/cumulite/cumulite/drivers/linuxnet/namespace"
@@ -59,6 +60,11 @@ type Port struct {
 	Blocked  bool             // it may send and get nothing
 	DHCP     bool             // its requests are answered before they come here
 	Metadata net.HardwareAddr // of the metadata service on its network
+}
+
+// OnlyOne tells whether the port can have no MAC but its own.
+func (p Port) OnlyOne() bool {
+	return p.Secure && !slices.ContainsFunc(p.Pairs, func(pair Pair) bool { return !slices.Equal(pair.MAC, p.MAC) })
 }
 
 // Pair is a sender that a port may be.
