@@ -23,7 +23,7 @@ func (d *Driver) adopt() error {
 		doc, _ := d.records.metadata.Get(id)
 		d.guests.tell(id, doc.Files)
 	}
-	adoptKind(d, "network", d.records.networks, d.applyNetwork)
+	adoptKind(d, "network", d.records.networks, func(n networkRecord) error { _, err := d.applyNetwork(n); return err })
 	adoptKind(d, "port", d.records.ports, d.applyPort)
 	adoptKind(d, "router", d.records.routers, func(r network.RouterSpec) error { return d.applyRouter(r, r) })
 	return nil

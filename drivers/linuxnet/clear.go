@@ -40,7 +40,7 @@ func Clear(stateDir string, opts *Options) error {
 }
 
 func clearLinks(space *namespace.Space, n names) error {
-	all, err := space.Links.LinkList()
+	all, err := namespace.Whole(space.Links.LinkList)
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,17 @@
 // Links, filters and namespaces do. Each object's spec is a file (0600) in the
 // state directory, written when it is in force. Open puts everything in force
 // anew from there, also after the machine was started anew, and DHCP and
-// metadata answer when it returns: nobody else is asked. One process at a time
-// has the state directory; a second is refused.
+// metadata answer when it returns: nobody else is asked. So an agent on the
+// host that opens a driver, and gives it to networkrpc.Serve, needs no
+// controller for what is there. One process at a time has the state directory;
+// a second is refused.
+//
+// # External networks
+//
+// The host holds the gateways' addresses: what it listens to there, guests
+// behind a router can reach, and it reaches floating addresses. Whether it
+// forwards further, to where and under which address, is for its owner to say
+// (net.ipv4.ip_forward, a rule that masquerades).
 //
 // # What the host must have
 //

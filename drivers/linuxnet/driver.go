@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,9 @@ import (
 
 // maxMTU is that of the kernel's bridges and taps.
 const maxMTU = 65521
+
+// networkTypes are those that a single host can carry.
+var networkTypes = []string{"local", "flat", "vxlan"}
 
 // Options are what is not the default of a Driver.
 type Options struct {
@@ -61,6 +65,7 @@ type Driver struct {
 
 	mu       sync.Mutex // one change at a time
 	records  records
+	changed  map[string]bool             // networks whose ports and legs do not know it yet
 	dhcp     map[string]*dhcp.Responder  // by port
 	metadata map[string]*metadata.Server // by network
 }
@@ -91,7 +96,10 @@ func Open(stateDir string, opts *Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{o: o, names: names(o.Prefix), lock: lock, dhcp: map[string]*dhcp.Responder{}, metadata: map[string]*metadata.Server{}}
+	d := &Driver{
+		o: o, names: names(o.Prefix), lock: lock,
+		changed: map[string]bool{}, dhcp: map[string]*dhcp.Responder{}, metadata: map[string]*metadata.Server{},
+	}
 	if err := d.open(stateDir); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -176,7 +184,7 @@ func (d *Driver) Close() error {
 func (d *Driver) Describe(ctx context.Context) (network.Host, error) {
 	return network.Host{
 		Name: d.o.Name, Technology: "linuxnet", VIFType: "tap", MaxMTU: maxMTU,
-		NetworkTypes: []string{"local", "flat", "vxlan"},
+		NetworkTypes: slices.Clone(networkTypes),
 	}, ctx.Err()
 }
 

@@ -232,3 +232,36 @@ func BenchmarkEnsurePort(b *testing.B) {
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "ms/p99")
 	b.Logf("%d ports", len(times))
 }
+
+func TestARouterTellsWhereItsAddressesAre(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	w := m.whole()
+	m.connect()
+	m.collect(frame.Frame{}, 20*time.Millisecond)
+	w.r.Generation = 2
+	require.NoError(t, m.driver.EnsureRouter(t.Context(), w.r))
+	told := map[string]string{}
+	for len(told) < 3 {
+		select {
+		case d := <-m.out:
+			if d.Frame.Kind == frame.WhoHas && d.Frame.Src == d.Frame.Dst {
+				told[d.Frame.Src.String()] = d.Frame.SrcMAC
+			}
+		case <-time.After(2 * time.Second):
+			require.Fail(t, "not told", "%v", told)
+		}
+	}
+	require.Equal(t, map[string]string{
+		"10.1.0.1": "fa:16:3e:01:00:01", "203.0.113.20": "fa:16:3e:01:00:02", "203.0.113.50": "fa:16:3e:01:00:02",
+	}, told)
+}
+
+func TestALostBridgeIsMadeAgainWithAllThatWasPluggedIn(t *testing.T) {
+	m := newMachine(t)
+	d := m.open()
+	w := m.whole()
+	require.NoError(t, remove(m.space, d.names.link(bridge, w.n.ID)))
+	require.NoError(t, d.EnsureNetwork(t.Context(), w.n))
+	require.True(t, m.reaches(w.ext.ID, w.p.ID, w.knock(5000)))
+}

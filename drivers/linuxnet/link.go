@@ -32,22 +32,21 @@ func remove(space *namespace.Space, name string) error {
 
 // ensureBridge makes a bridge that is down when it is new. Its address does
 // not depend on what is plugged in.
-func (d *Driver) ensureBridge(name string, mac net.HardwareAddr, mtu int) (netlink.Link, error) {
-	l, err := find(d.space, name)
-	if err != nil {
-		return nil, err
+func (d *Driver) ensureBridge(name string, mac net.HardwareAddr, mtu int) (l netlink.Link, made bool, err error) {
+	if l, err = find(d.space, name); err != nil {
+		return nil, false, err
 	}
-	if l == nil {
+	if made = l == nil; made {
 		attrs := netlink.LinkAttrs{Name: name, HardwareAddr: mac}
 		snooping := false // it would send queries to guests
 		if err := d.space.Links.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snooping}); err != nil {
-			return nil, fmt.Errorf("add the bridge %s: %w", name, err)
+			return nil, false, fmt.Errorf("add the bridge %s: %w", name, err)
 		}
 		if l, err = d.fresh(d.space, name); err != nil {
-			return nil, err
+			return nil, true, err
 		}
 	}
-	return l, setMTU(d.space, l, mtu)
+	return l, made, setMTU(d.space, l, mtu)
 }
 
 // fresh gives a link that was just made, and keeps IPv6 off it.
@@ -202,7 +201,7 @@ func (d *Driver) setOuterUp(name string, up bool) error {
 
 // setAddresses makes these the only IPv4 addresses of a link.
 func setAddresses(space *namespace.Space, l netlink.Link, want []net.IPNet) error {
-	have, err := space.Links.AddrList(l, unix.AF_INET)
+	have, err := namespace.Whole(func() ([]netlink.Addr, error) { return space.Links.AddrList(l, unix.AF_INET) })
 	if err != nil {
 		return err
 	}

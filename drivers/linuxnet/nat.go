@@ -1,7 +1,6 @@
 package linuxnet
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -110,8 +109,10 @@ func forgetTranslated(space *namespace.Space, gone outer) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	_, err := space.Links.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, gone)
-	if err != nil && !errors.Is(err, unix.ENOENT) { // not there: it ended meanwhile
+	_, err := namespace.Whole(func() (uint, error) {
+		return space.Links.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, gone)
+	})
+	if err != nil {
 		return fmt.Errorf("end translated conversations: %w", err)
 	}
 	return nil

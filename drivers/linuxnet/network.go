@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	"github.com/vishvananda/netlink"
@@ -33,14 +34,18 @@ func (d *Driver) EnsureNetwork(ctx context.Context, spec network.NetworkSpec) er
 		if there && spec.Generation < old.Spec.Generation {
 			return nil
 		}
-		if err := d.checkNetwork(spec); err != nil {
+		if err := checkNetwork(spec); err != nil {
 			return err
 		}
 		rec := networkRecord{Spec: spec, Zone: old.Zone}
 		if !there {
 			rec.Zone = d.freeZone()
 		}
-		if err := d.applyNetwork(rec); err != nil {
+		made, err := d.applyNetwork(rec)
+		if made || !same(spec, old.Spec) {
+			d.changed[spec.ID] = true
+		}
+		if err != nil {
 			return err
 		}
 		if err := d.records.networks.Put(spec.ID, rec); err != nil {
@@ -50,11 +55,17 @@ func (d *Driver) EnsureNetwork(ctx context.Context, spec network.NetworkSpec) er
 	})
 }
 
-func (d *Driver) checkNetwork(spec network.NetworkSpec) error {
+// same tells whether a spec changes nothing for those on the network.
+func same(a, b network.NetworkSpec) bool {
+	a.Generation, a.Operation = b.Generation, b.Operation
+	return reflect.DeepEqual(a, b)
+}
+
+func checkNetwork(spec network.NetworkSpec) error {
 	if err := checkID("network", spec.ID); err != nil {
 		return err
 	}
-	if host, _ := d.Describe(context.Background()); !slices.Contains(host.NetworkTypes, spec.Type) {
+	if !slices.Contains(networkTypes, spec.Type) {
 		return errs.New(errs.NotSupported, "This host has no networks of type %q.", spec.Type)
 	}
 	if spec.MTU < 0 || spec.MTU > maxMTU {
@@ -88,23 +99,25 @@ func (d *Driver) freeZone() uint16 {
 	return zone
 }
 
-func (d *Driver) applyNetwork(rec networkRecord) error {
+// applyNetwork makes a network; made says that its bridge is a new one, with
+// nothing plugged in.
+func (d *Driver) applyNetwork(rec networkRecord) (made bool, err error) {
 	spec := rec.Spec
 	name := d.names.link(bridge, spec.ID)
-	br, err := d.ensureBridge(name, macFor("bridge", spec.ID), cmp.Or(spec.MTU, defaultMTU))
+	br, made, err := d.ensureBridge(name, macFor("bridge", spec.ID), cmp.Or(spec.MTU, defaultMTU))
 	if err != nil {
-		return err
+		return made, err
 	}
 	if err := d.filter.SetBridge(spec.ID, filter.Bridge{Link: name, Zone: rec.Zone}); err != nil {
-		return err
+		return made, err
 	}
 	if err := setUp(d.space, br, !spec.Disabled); err != nil { // a bridge that is down forwards nothing
-		return err
+		return made, err
 	}
 	if err := d.applyHost(spec, br); err != nil {
-		return err
+		return made, err
 	}
-	return d.applyMetadata(spec, br)
+	return made, d.applyMetadata(spec, br)
 }
 
 // applyHost puts the host on an external network, and takes it off any other.
@@ -150,8 +163,11 @@ func ipNet(p netip.Prefix) net.IPNet {
 	return net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// replug puts what is plugged into a network in force anew.
+// replug puts what is plugged into a network in force anew, when that changed.
 func (d *Driver) replug(networkID string) error {
+	if !d.changed[networkID] {
+		return nil
+	}
 	for id, p := range d.records.ports.All() {
 		if p.NetworkID == networkID {
 			if err := d.applyPort(p); err != nil {
@@ -166,6 +182,7 @@ func (d *Driver) replug(networkID string) error {
 			}
 		}
 	}
+	delete(d.changed, networkID)
 	return nil
 }
 

@@ -13,7 +13,9 @@ import (
 // setRoutes makes these the only routes of ours in a namespace. One that
 // cannot be set does not keep the others from it.
 func setRoutes(space *namespace.Space, want []netlink.Route) error {
-	have, err := space.Links.RouteListFiltered(unix.AF_INET, &netlink.Route{Protocol: unix.RTPROT_STATIC}, netlink.RT_FILTER_PROTOCOL)
+	have, err := namespace.Whole(func() ([]netlink.Route, error) {
+		return space.Links.RouteListFiltered(unix.AF_INET, &netlink.Route{Protocol: unix.RTPROT_STATIC}, netlink.RT_FILTER_PROTOCOL)
+	})
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (d *Driver) applyRouter(spec, old network.RouterSpec) error {
 
 // unplugLegs takes legs away that a router has no more.
 func (d *Driver) unplugLegs(space *namespace.Space, spec network.RouterSpec) error {
-	all, err := space.Links.LinkList()
+	all, err := namespace.Whole(space.Links.LinkList)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/cumulite/cumulite/drivers/linuxnet/namespace"
 	"github.com/cumulite/cumulite/network"
 )
 
@@ -25,8 +25,10 @@ func narrower(old, now network.GroupSpec) bool {
 func (f *Filter) end(gone ...Port) error {
 	f.ending = append(f.ending, gone...)
 	judge := f.judge()
-	_, err := f.space.Links.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, judge)
-	if err != nil && !errors.Is(err, unix.ENOENT) { // not there: it ended meanwhile
+	_, err := namespace.Whole(func() (uint, error) {
+		return f.space.Links.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, judge)
+	})
+	if err != nil {
 		f.overdue = true
 		return fmt.Errorf("end connections: %w", err)
 	}

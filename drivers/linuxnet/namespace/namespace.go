@@ -144,6 +144,16 @@ func (s *Space) Do(fn func() error) error {
 	})
 }
 
+// Whole takes a list from the kernel, again while it changes underneath.
+func Whole[T any](list func() (T, error)) (all T, err error) {
+	for range 100 {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
+}
+
 // Sysctls sets kernel parameters below /proc/sys/net; one that this kernel
 // does not have is passed over.
 func (s *Space) Sysctls(values map[string]string) error {
