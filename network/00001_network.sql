@@ -208,3 +208,7 @@ CREATE VIEW network_needed AS
 		JOIN network_ports AS p ON p.id = m.port_id WHERE p.host_id <> '' AND r.remote_group_id <> ''
 	UNION ALL SELECT id, host_id FROM network_routers WHERE host_id <> ''
 	UNION ALL SELECT p.network_id, r.host_id FROM network_ports AS p JOIN network_routers AS r ON r.id = p.device_id WHERE r.host_id <> '';
+
+-- What hosts can have, as long as it is there.
+CREATE VIEW network_objects AS
+	SELECT id FROM network_networks UNION ALL SELECT id FROM network_ports UNION ALL SELECT id FROM network_groups UNION ALL SELECT id FROM network_routers;

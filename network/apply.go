@@ -111,10 +111,13 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, pl placement) error 
 	if err := s.sweep(ctx, tx, pl); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "DELETE FROM network_generations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM network_placements WHERE id = ?)"+
-		" AND NOT EXISTS (SELECT 1 FROM network_networks WHERE id = ?) AND NOT EXISTS (SELECT 1 FROM network_ports WHERE id = ?)"+
-		" AND NOT EXISTS (SELECT 1 FROM network_groups WHERE id = ?) AND NOT EXISTS (SELECT 1 FROM network_routers WHERE id = ?)",
-		pl.ID, pl.ID, pl.ID, pl.ID, pl.ID, pl.ID)
+	return forgetGeneration(ctx, tx, pl.ID)
+}
+
+// forgetGeneration drops the generation of an object that is no more, once no host has it.
+func forgetGeneration(ctx context.Context, tx *store.Tx, id string) error {
+	_, err := tx.Exec(ctx, "DELETE FROM network_generations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM network_placements AS p WHERE p.id = network_generations.id)"+
+		" AND NOT EXISTS (SELECT 1 FROM network_objects AS o WHERE o.id = network_generations.id)", id)
 	return err
 }
 
@@ -155,7 +158,7 @@ func (s *Service) touch(ctx context.Context, tx *store.Tx, kind object, id strin
 		}
 	}
 	if len(there) == 0 {
-		return nil
+		return forgetGeneration(ctx, tx, id)
 	}
 	if err := raise(ctx, tx, id); err != nil {
 		return err

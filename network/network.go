@@ -224,6 +224,9 @@ func (s *Service) DeleteNetwork(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return networks.remove(ctx, s, tx, n)
+		if err := networks.remove(ctx, s, tx, n); err != nil {
+			return err
+		}
+		return s.touch(ctx, tx, objNetwork, id)
 	})
 }

@@ -114,8 +114,11 @@ func (k *kind[T, P]) list(ctx context.Context, s *Service, q store.Query) (rows 
 	if err != nil {
 		return nil, false, err
 	}
+	if err := k.fill(ctx, s.DB.Read(), rows); err != nil {
+		return nil, false, err
+	}
 	rows = slices.DeleteFunc(rows, func(r T) bool { return !s.policy.Allows(ctx, k.action("get"), P(&r).target()) })
-	return rows, more, k.fill(ctx, s.DB.Read(), rows)
+	return rows, more, nil
 }
 
 func (k *kind[T, P]) scope(ctx context.Context) store.Scope {
