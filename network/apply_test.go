@@ -17,8 +17,8 @@ import (
 	"github.com/cumulite/cumulite/platform/flow/flowtest"
 )
 
-// plugged makes a port of a server on host hv1.
-func (s *site) plugged(n *network.Network) *network.Port {
+// served makes a port of the device "server" on host hv1.
+func (s *site) served(n *network.Network) *network.Port {
 	s.Helper()
 	p := s.port(s.ann, n)
 	ok(s.Plug(s.compute(), p.ID, onHost))(s)
@@ -31,7 +31,7 @@ func TestPluggedPortIsRealOnItsHost(t *testing.T) {
 	s := newSite(t)
 	s.run(t)
 	n, sub := s.network(s.ann, "10.0.0.0/24")
-	p := s.plugged(n)
+	p := s.served(n)
 	require.Equal(t, network.PortActive, p.Status)
 	require.Equal(t, "hv1", p.Host)
 	require.Equal(t, "server", p.DeviceID)
@@ -74,7 +74,7 @@ func TestHostsFollowChanges(t *testing.T) {
 	s := newSite(t)
 	s.run(t)
 	n, sub := s.network(s.ann, "10.0.0.0/24")
-	p := s.plugged(n)
+	p := s.served(n)
 	ok(s.UpdateSubnet(s.ann, sub.ID, network.UpdateSubnet{DNS: to([]netip.Addr{addr("9.9.9.9")})}))(s)
 	ok(s.UpdateNetwork(s.ann, n.ID, network.UpdateNetwork{AdminStateUp: to(false)}))(s)
 	ok(s.UpdatePort(s.ann, p.ID, network.UpdatePort{Addresses: &[]network.Address{{IP: addr("10.0.0.77")}}, DHCPOptions: &[]network.ExtraDHCPOpt{{Name: "mtu", Value: "1400"}}}))(s)
@@ -100,7 +100,7 @@ func TestHostsFollowChanges(t *testing.T) {
 func TestManyChangesNeedOneOperation(t *testing.T) {
 	s := newSite(t)
 	n, sub := s.network(s.ann, "10.0.0.0/24")
-	s.plugged(n)
+	s.served(n)
 	for i := range 20 {
 		ok(s.UpdateSubnet(s.ann, sub.ID, network.UpdateSubnet{DNS: to([]netip.Addr{netip.AddrFrom4([4]byte{9, 9, 9, byte(i)})})}))(s)
 	}
@@ -117,7 +117,7 @@ func TestChangeIsBroughtUntilTheHostTakesIt(t *testing.T) {
 	s := newSite(t)
 	s.run(t)
 	n, sub := s.network(s.ann, "10.0.0.0/24")
-	s.plugged(n)
+	s.served(n)
 	for name, err := range map[string]error{"away": nil, "not able": errs.New(errs.NotSupported, "no"), "broken": errors.New("broken")} {
 		s.host.SetFault(simnetwork.FailAt("ensure network", "", 3, err))
 		gateway := network.UpdateSubnet{Name: to(name), DNS: to([]netip.Addr{addr("9.9.9." + fmt.Sprint(len(name)))})}
@@ -133,7 +133,7 @@ func TestChangeDuringItsOperationIsBroughtToo(t *testing.T) {
 	s := newSite(t)
 	s.run(t)
 	n, _ := s.network(s.ann, "10.0.0.0/24")
-	s.plugged(n)
+	s.served(n)
 	fault, reached, release := simnetwork.HangAt("ensure network", "end")
 	s.host.SetFault(fault)
 	ok(s.UpdateNetwork(s.ann, n.ID, network.UpdateNetwork{AdminStateUp: to(false)}))(s)
@@ -183,7 +183,7 @@ func TestMetadataIsAskedForAgain(t *testing.T) {
 	s.SetMetadataSource(func(_ context.Context, p *network.Port) (network.Metadata, error) {
 		return network.Metadata{Files: map[string][]byte{"f": []byte(content + " " + p.DeviceID)}}, nil
 	})
-	p := s.plugged(n)
+	p := s.served(n)
 	content = "two"
 	require.NoError(t, s.RefreshMetadata(s.compute(), p.ID))
 	data, _ := s.state.Metadata(p.ID, "f")
@@ -215,7 +215,7 @@ func TestAttachmentsShowWhatADeviceHas(t *testing.T) {
 	ext, _ := s.external("203.0.113.0/24")
 	n, sub := s.network(s.ann, "10.0.0.0/24")
 	s.router(ext, sub)
-	a, b := s.plugged(n), s.plugged(n)
+	a, b := s.served(n), s.served(n)
 	f := ok(s.CreateFloatingIP(s.ann, network.CreateFloatingIP{NetworkID: ext.ID, PortID: b.ID}))(s)
 	all := ok(s.Attachments(s.compute(), []string{"server", "none"}))(s)
 	require.Len(t, all, 1)
@@ -239,7 +239,7 @@ func TestOperations(t *testing.T) {
 			Cases: map[string]flowtest.Case{"network.apply": {
 				Prepare: func(context.Context) error {
 					n, _ = s.network(s.ann, "10.0.0.0/24")
-					s.plugged(n)
+					s.served(n)
 					return nil
 				},
 				Start: func(context.Context) error {
