@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,7 +181,14 @@ func TestStepsSpeakForWhoeverStartedTheOperation(t *testing.T) {
 		look := func(ctx context.Context) {
 			y.say(auth.From(ctx).UserID() + " " + auth.RequestID(ctx))
 		}
-		op.Steps[0].Do = func(ctx context.Context, _ *flow.Run[args]) error { look(ctx); return nil }
+		op.Steps[0].Do = func(ctx context.Context, r *flow.Run[args]) error {
+			look(ctx)
+			if r.Attempt == 1 {
+				return errors.New("flaky")
+			}
+			return nil
+		}
+		op.Observe = func(ctx context.Context, _ *store.Tx, _ *flow.Run[args], _ flow.StepEvent) error { look(ctx); return nil }
 		op.Done = func(ctx context.Context, _ *store.Tx, _ *flow.Run[args]) error { look(ctx); return nil }
 		op.Steps = op.Steps[:1]
 		h := flow.Register(e, op)
@@ -192,7 +200,9 @@ func TestStepsSpeakForWhoeverStartedTheOperation(t *testing.T) {
 		}))
 		y.run(e)
 		synctest.Wait()
-		require.Equal(t, []string{"alice req-1", "alice req-1"}, y.said())
+		y.clk.Advance(time.Minute)
+		synctest.Wait()
+		require.Equal(t, slices.Repeat([]string{"alice req-1"}, 5), y.said(), "each attempt, what observes it, and the end")
 	})
 }
 

@@ -95,7 +95,7 @@ func (j *job) turn(ctx, base context.Context) bool {
 	if ev.Final {
 		j.bound.prepare(ev.Attempt, decodeError(next.cause))
 	}
-	return j.settle(base, next, func(ctx context.Context, tx *store.Tx) error { return j.bound.observe(ctx, tx, ev) })
+	return j.settle(ctx, next, func(ctx context.Context, tx *store.Tx) error { return j.bound.observe(ctx, tx, ev) })
 }
 
 // attemptContext gives an attempt a context that interrupt and expire end.
