@@ -160,8 +160,14 @@ func (s *Service) removeGuest(ctx context.Context, op, id, host string) error {
 	if err != nil {
 		return err
 	}
+	// A host that hangs is known to be down by the next attempt.
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
 	return h.Remove(ctx, op, id)
 }
+
+// removeTimeout is how long a host may take to remove a guest.
+const removeTimeout = time.Minute
 
 // guestSpec is all that a host needs to know of a server.
 func (s *Service) guestSpec(ctx context.Context, srv *Server, nics []NIC) (GuestSpec, error) {

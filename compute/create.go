@@ -32,7 +32,7 @@ func (s *Service) CreateServer(ctx context.Context, in CreateServer) ([]Server, 
 		return nil, err
 	}
 	var made []Server
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.DB.Write(asked(ctx), func(ctx context.Context, tx *store.Tx) error {
 		made, err = s.insertServers(ctx, tx, order)
 		return err
 	})

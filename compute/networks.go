@@ -13,6 +13,7 @@ type Networks interface {
 	GetNetwork(ctx context.Context, id string) (*network.Network, error)
 	ListNetworks(ctx context.Context, q store.Query) (page []network.Network, more bool, err error)
 	GetPort(ctx context.Context, id string) (*network.Port, error)
+	ListPorts(ctx context.Context, q store.Query) (page []network.Port, more bool, err error)
 	// CreatePort makes a port. From a service the id may be chosen: when there
 	// is one of it already the error is errs.Conflict.
 	CreatePort(ctx context.Context, in network.CreatePort) (*network.Port, error)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/auth"
@@ -164,7 +165,7 @@ func (s *Service) sees(ctx context.Context, projectID string) bool {
 // changeServer lets change alter a server in a transaction, and writes the
 // columns that it names.
 func (s *Service) changeServer(ctx context.Context, action policy.Action, id string, change func(ctx context.Context, tx *store.Tx, srv *Server) (columns []string, err error)) (srv *Server, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.DB.Write(asked(ctx), func(ctx context.Context, tx *store.Tx) error {
 		if srv, err = s.findServer(ctx, tx, action, id); err != nil {
 			return err
 		}
@@ -175,4 +176,13 @@ func (s *Service) changeServer(ctx context.Context, action policy.Action, id str
 		return s.save(ctx, tx, srv, columns...)
 	})
 	return srv, err
+}
+
+// asked gives a request's id to calls that come from no request: the record of
+// actions knows them by it.
+func asked(ctx context.Context) context.Context {
+	if auth.RequestID(ctx) != "" {
+		return ctx
+	}
+	return auth.WithRequestID(ctx, "req-"+uuid.NewString())
 }

@@ -15,7 +15,7 @@ import (
 
 // Recover readies the service for its first request: every host has a row,
 // and no server is in between without an operation that carries it on. Hosts
-// are asked how they are, each for a few seconds at most.
+// are asked how they are, all at once and for a few seconds at most.
 func (s *Service) Recover(ctx context.Context) error {
 	if err := s.DB.Write(ctx, s.enterHosts); err != nil {
 		return err
@@ -23,8 +23,6 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err := s.settleOrphans(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	var asked sync.WaitGroup
 	for name, h := range s.Hosts {
 		asked.Go(func() { s.ask(ctx, name, h) })
@@ -157,6 +155,11 @@ func (s *Service) watch(ctx context.Context, name string, h Hypervisor) {
 	})
 }
 
+// comparedEvery is how many polls pass between two comparisons of all guests
+// of a host that tells of changes: what was left on it while it was out of
+// reach is found then.
+const comparedEvery = 10
+
 // listen compares all guests and then each that changes, until the host breaks
 // off or stops answering.
 func (s *Service) listen(ctx context.Context, name string, h Hypervisor, w Watcher) {
@@ -165,37 +168,49 @@ func (s *Service) listen(ctx context.Context, name string, h Hypervisor, w Watch
 	changes, err := w.Watch(ctx)
 	if err != nil {
 		s.log.Warn("a host cannot be watched", "host", name, "error", err)
-		s.compare(ctx, name, h)
-		return
 	}
 	s.compare(ctx, name, h)
-	for {
+	for polls := 1; err == nil; polls++ {
 		due, stop := s.Clock.At(s.Clock.Now().Add(s.opts.Poll))
+		open := s.follow(ctx, name, h, changes, due)
+		stop()
+		if !open || !s.ask(ctx, name, h) {
+			return
+		}
+		if polls%comparedEvery == 0 {
+			s.compare(ctx, name, h)
+		}
+	}
+}
+
+// follow takes changes until it is due to ask the host again; false when the
+// host broke off.
+func (s *Service) follow(ctx context.Context, name string, h Hypervisor, changes <-chan Guest, due <-chan struct{}) bool {
+	for {
 		select {
 		case g, open := <-changes:
 			if !open {
-				stop()
-				return
+				return false
 			}
 			s.changed(ctx, name, h, g)
 		case <-due:
-			if !s.ask(ctx, name, h) {
-				stop()
-				return
-			}
+			return true
 		case <-ctx.Done():
-			stop()
-			return
+			return false
 		}
-		stop()
 	}
 }
+
+// patience is how long a host may take to say how it is.
+const patience = 5 * time.Second
 
 // ask asks a host how it is, and tells whether it answered. It notes what is
 // new, and no more: a host that is well is not written each time.
 func (s *Service) ask(ctx context.Context, name string, h Hypervisor) bool {
-	info, err := h.Describe(ctx)
-	if ctx.Err() != nil && err != nil {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	info, err := h.Describe(bounded)
+	cancel()
+	if ctx.Err() != nil {
 		return false
 	}
 	if err != nil {

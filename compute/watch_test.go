@@ -3,12 +3,14 @@ package compute_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -167,4 +169,40 @@ func TestRecordsOfDeletedServersArePruned(t *testing.T) {
 		w.clock.Advance(24 * time.Hour)
 		return count() == 0
 	}, "after thirty days")
+}
+
+func TestDeleteDoesNotWaitForAHostThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldAt(t, clock.System()).run(t).watched(t)
+		s := w.server(t)
+		w.hosts["hv1"].SetFault(func(ctx context.Context, _ simcompute.Step) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		require.NoError(t, w.DeleteServer(member(t), s.ID))
+		time.Sleep(5 * time.Minute)
+		_, err := w.GetServer(member(t), s.ID)
+		refused(t, errs.NotFound, err)
+		h := w.host(t, "hv1")
+		require.False(t, h.Up())
+		w.hosts["hv1"].SetFault(nil)
+		time.Sleep(time.Minute)
+		require.Empty(t, w.states["hv1"].Leftovers())
+	})
+}
+
+func TestGuestOfAFencedHostIsRemovedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldAt(t, clock.System()).run(t).watched(t)
+		s, yes, no := w.server(t), true, false
+		_, err := w.UpdateComputeService(admin(t), "hv1", compute.UpdateHost{ForcedDown: &yes})
+		require.NoError(t, err)
+		require.NoError(t, w.DeleteServer(member(t), s.ID))
+		w.idle(t)
+		require.Len(t, w.states["hv1"].Leftovers(), 1)
+		_, err = w.UpdateComputeService(admin(t), "hv1", compute.UpdateHost{ForcedDown: &no})
+		require.NoError(t, err)
+		time.Sleep(5 * time.Minute)
+		require.Empty(t, w.states["hv1"].Leftovers())
+	})
 }
