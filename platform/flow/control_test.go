@@ -188,7 +188,10 @@ func TestStepsSpeakForWhoeverStartedTheOperation(t *testing.T) {
 			}
 			return nil
 		}
-		op.Observe = func(ctx context.Context, _ *store.Tx, _ *flow.Run[args], _ flow.StepEvent) error { look(ctx); return nil }
+		op.Observe = func(ctx context.Context, _ *store.Tx, _ *flow.Run[args], _ flow.StepEvent) error {
+			look(ctx)
+			return nil
+		}
 		op.Done = func(ctx context.Context, _ *store.Tx, _ *flow.Run[args]) error { look(ctx); return nil }
 		op.Steps = op.Steps[:1]
 		h := flow.Register(e, op)
