@@ -48,37 +48,38 @@ func (s *Service) beginAction(ctx context.Context, tx *store.Tx, serverID, name 
 		return err
 	}
 	g, now := auth.From(ctx), s.Clock.Now()
-	return store.Insert(ctx, tx, &Action{ID: id.String(), ServerID: serverID, ProjectID: g.ProjectID(), UserID: g.UserID(),
-		RequestID: auth.RequestID(ctx), Name: name, StartedAt: now, UpdatedAt: now})
+	_, err = tx.Exec(ctx, `INSERT INTO compute_actions (id, server_id, project_id, user_id, request_id, name, failed, started_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, id.String(), serverID, g.ProjectID(), g.UserID(), auth.RequestID(ctx), name, false, now, now)
+	return err
 }
 
 // endAction notes the end of what the request in ctx asked of a server; cause
 // is why it failed, nil when it did not.
 func (s *Service) endAction(ctx context.Context, tx *store.Tx, serverID string, cause error) error {
-	_, err := tx.NewUpdate().Model((*Action)(nil)).Set("failed = ?", cause != nil).Set("updated_at = ?", s.Clock.Now()).
-		Where("server_id = ? AND request_id = ?", serverID, auth.RequestID(ctx)).Exec(ctx)
+	_, err := tx.Exec(ctx, "UPDATE compute_actions SET failed = ?, updated_at = ? WHERE server_id = ? AND request_id = ?",
+		cause != nil, s.Clock.Now(), serverID, auth.RequestID(ctx))
 	return err
 }
 
 // recordEvent notes an attempt at a step of what the request in ctx asked of a
 // server. The last attempt stands for all.
 func (s *Service) recordEvent(ctx context.Context, tx *store.Tx, serverID, host, name string, ev flow.StepEvent) error {
-	a := new(Action)
-	err := tx.NewSelect().Model(a).Where("server_id = ? AND request_id = ?", serverID, auth.RequestID(ctx)).OrderBy("id", bun.OrderDesc).Limit(1).Scan(ctx)
+	var action string
+	err := tx.QueryRow(ctx, "SELECT id FROM compute_actions WHERE server_id = ? AND request_id = ? ORDER BY id DESC LIMIT 1", serverID, auth.RequestID(ctx)).Scan(&action)
 	if store.IsNone(err) {
 		return nil // nobody asked: it began by itself
 	}
 	if err != nil {
 		return err
 	}
-	e := &ActionEvent{ActionID: a.ID, Name: name, Host: host, StartedAt: ev.Started, FinishedAt: ev.Finished, Failed: ev.Err != nil, Details: detailsOf(ev.Err)}
-	_, err = tx.NewInsert().Model(e).On("CONFLICT (action_id, name) DO UPDATE").
-		Set("host = EXCLUDED.host").Set("failed = EXCLUDED.failed").Set("details = EXCLUDED.details").Set("finished_at = EXCLUDED.finished_at").Exec(ctx)
+	_, err = tx.Exec(ctx, `INSERT INTO compute_action_events (action_id, name, host, failed, details, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (action_id, name) DO UPDATE SET host = EXCLUDED.host, failed = EXCLUDED.failed, details = EXCLUDED.details, finished_at = EXCLUDED.finished_at`,
+		action, name, host, ev.Err != nil, detailsOf(ev.Err), ev.Started, ev.Finished)
 	if err != nil {
 		return err
 	}
-	a.UpdatedAt = s.Clock.Now()
-	return store.Update(ctx, tx, a, "updated_at")
+	_, err = tx.Exec(ctx, "UPDATE compute_actions SET updated_at = ? WHERE id = ?", s.Clock.Now(), action)
+	return err
 }
 
 // detailsOf gives what the owner of a server may read of an error.

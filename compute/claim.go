@@ -172,11 +172,15 @@ func count(ctx context.Context, tx *store.Tx, host string, need schedule.Amounts
 // groupOf gives the server group of a server, as the scheduler sees it: without
 // the server itself.
 func (s *Service) groupOf(ctx context.Context, db bun.IDB, serverID string) (*schedule.Group, error) {
-	g := new(ServerGroup)
-	err := db.NewSelect().Model(g).Where("id = (SELECT group_id FROM compute_server_group_members WHERE server_id = ?)", serverID).Scan(ctx)
+	var id string
+	err := db.QueryRowContext(ctx, "SELECT group_id FROM compute_server_group_members WHERE server_id = ?", serverID).Scan(&id)
 	if store.IsNone(err) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := store.Get[ServerGroup](ctx, db, id)
 	if err != nil {
 		return nil, err
 	}

@@ -101,10 +101,10 @@ func (s *Service) insertServer(ctx context.Context, tx *store.Tx, srv *Server, o
 	if err := store.Insert(ctx, tx, srv); err != nil {
 		return err
 	}
-	if err := setServerTags(ctx, tx, srv.ID, srv.Tags); err != nil {
+	if err := insertServerTags(ctx, tx, srv.ID, srv.Tags); err != nil {
 		return err
 	}
-	if err := s.setGuestData(ctx, tx, srv.ID, guestData{UserData: o.UserData.Reveal(), Files: o.Personality}); err != nil {
+	if err := s.insertGuestData(ctx, tx, srv.ID, guestData{UserData: o.UserData.Reveal(), Files: o.Personality}); err != nil {
 		return err
 	}
 	if o.Group != "" {

@@ -148,6 +148,9 @@ func splitZone(text string) (zone, host, node string) {
 }
 
 func (s *Service) checkPlace(ctx context.Context, o *order, zone, host string) error {
+	if zone == "" && host == "" {
+		return nil
+	}
 	hosts, err := allHosts(ctx, s.DB.Read())
 	if err != nil {
 		return err

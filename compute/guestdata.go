@@ -57,6 +57,10 @@ func (s *Service) setGuestData(ctx context.Context, tx *store.Tx, id string, dat
 	if _, err := tx.Exec(ctx, "DELETE FROM compute_guest_data WHERE server_id = ?", id); err != nil {
 		return err
 	}
+	return s.insertGuestData(ctx, tx, id, data)
+}
+
+func (s *Service) insertGuestData(ctx context.Context, tx *store.Tx, id string, data guestData) error {
 	if data.UserData == "" && len(data.Files) == 0 {
 		return nil
 	}

@@ -66,12 +66,15 @@ func hostNamed(ctx context.Context, db bun.IDB, name string) (*Host, error) {
 }
 
 func hostWhere(ctx context.Context, db bun.IDB, column, value, missing string) (*Host, error) {
-	h := new(Host)
-	err := db.NewSelect().Model(h).Where("? = ?", bun.Ident(column), value).Scan(ctx)
+	var id string
+	err := db.QueryRowContext(ctx, "SELECT id FROM compute_hosts WHERE "+column+" = ?", value).Scan(&id)
 	if store.IsNone(err) {
 		return nil, errs.NotFoundf(missing, value)
 	}
-	return h, err
+	if err != nil {
+		return nil, err
+	}
+	return store.Get[Host](ctx, db, id)
 }
 
 // ListComputeServices gives the compute services of all hosts by their names.

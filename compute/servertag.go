@@ -133,6 +133,10 @@ func setServerTags(ctx context.Context, tx *store.Tx, id string, tags []string) 
 	if _, err := tx.Exec(ctx, "DELETE FROM compute_server_tags WHERE server_id = ?", id); err != nil {
 		return err
 	}
+	return insertServerTags(ctx, tx, id, tags)
+}
+
+func insertServerTags(ctx context.Context, tx *store.Tx, id string, tags []string) error {
 	for _, tag := range tags {
 		if _, err := tx.Exec(ctx, "INSERT INTO compute_server_tags (server_id, tag) VALUES (?, ?)", id, tag); err != nil {
 			return err
