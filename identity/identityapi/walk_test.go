@@ -154,3 +154,115 @@ func (w *world) fixture(t testing.TB) (f fixture) {
 	}
 	return fixture{d.ID, p.ID, u.ID, role.ID, region.ID, s.ID, e.ID}
 }
+
+// Every row as those with a wider token than one for a project: nobody in
+// particular, a reader of the system, a manager of the domain, an administrator
+// of the system.
+func TestWalkWithWiderScopes(t *testing.T) {
+	w := newWorld(t, httpapi.Config{})
+	tokens := w.widerTokens()
+	httpapitest.Walk(t, httpapitest.WalkConfig{
+		API: w.api, Prepare: w.prepare,
+		Token: func(c httpapitest.Caller) string { return tokens[c] },
+		Expect: map[string]string{
+			"POST /auth/tokens":                                             "201 201 201 201",
+			"GET /auth/tokens":                                              "403 200 403 200",
+			"HEAD /auth/tokens":                                             "403 200 403 200",
+			"DELETE /auth/tokens":                                           "403 403 403 204",
+			"GET /auth/catalog":                                             "403 403 403 403",
+			"GET /auth/projects":                                            "200 200 200 200",
+			"GET /auth/domains":                                             "200 200 200 200",
+			"GET /auth/system":                                              "200 200 200 200",
+			"GET /domains":                                                  "403 200 200 200",
+			"POST /domains":                                                 "403 403 403 201",
+			"GET /domains/{domain_id}":                                      "403 200 200 200",
+			"PATCH /domains/{domain_id}":                                    "403 403 403 200",
+			"DELETE /domains/{domain_id}":                                   "403 403 403 204",
+			"GET /projects":                                                 "403 200 200 200",
+			"POST /projects":                                                "403 403 201 201",
+			"GET /projects/{project_id}":                                    "403 200 200 200",
+			"PATCH /projects/{project_id}":                                  "403 403 200 200",
+			"DELETE /projects/{project_id}":                                 "403 403 204 204",
+			"GET /projects/{project_id}/tags":                               "403 200 200 200",
+			"PUT /projects/{project_id}/tags":                               "403 403 200 200",
+			"DELETE /projects/{project_id}/tags":                            "403 403 204 204",
+			"GET /projects/{project_id}/tags/{tag}":                         "403 204 204 204",
+			"PUT /projects/{project_id}/tags/{tag}":                         "403 403 201 201",
+			"DELETE /projects/{project_id}/tags/{tag}":                      "403 403 204 204",
+			"GET /users":                                                    "403 200 200 200",
+			"POST /users":                                                   "403 403 201 201",
+			"GET /users/{user_id}":                                          "403 200 200 200",
+			"PATCH /users/{user_id}":                                        "403 403 200 200",
+			"DELETE /users/{user_id}":                                       "403 403 204 204",
+			"POST /users/{user_id}/password":                                "204 204 204 204",
+			"GET /users/{user_id}/projects":                                 "403 200 200 200",
+			"GET /users/{user_id}/groups":                                   "403 200 200 200",
+			"GET /roles":                                                    "403 200 200 200",
+			"POST /roles":                                                   "403 403 403 201",
+			"GET /roles/{role_id}":                                          "403 200 403 200",
+			"PATCH /roles/{role_id}":                                        "403 403 403 200",
+			"DELETE /roles/{role_id}":                                       "403 403 403 204",
+			"GET /role_inferences":                                          "403 200 403 200",
+			"GET /roles/{role_id}/implies":                                  "403 200 403 200",
+			"GET /roles/{role_id}/implies/{implied_role_id}":                "403 200 403 200",
+			"HEAD /roles/{role_id}/implies/{implied_role_id}":               "403 204 403 204",
+			"PUT /roles/{role_id}/implies/{implied_role_id}":                "403 403 403 201",
+			"DELETE /roles/{role_id}/implies/{implied_role_id}":             "403 403 403 204",
+			"GET /projects/{project_id}/users/{user_id}/roles/{role_id}":    "403 204 204 204",
+			"PUT /projects/{project_id}/users/{user_id}/roles/{role_id}":    "403 403 403 204",
+			"DELETE /projects/{project_id}/users/{user_id}/roles/{role_id}": "403 403 403 204",
+			"GET /projects/{project_id}/users/{user_id}/roles":              "403 200 200 200",
+			"GET /domains/{domain_id}/users/{user_id}/roles/{role_id}":      "403 204 403 204",
+			"PUT /domains/{domain_id}/users/{user_id}/roles/{role_id}":      "403 403 403 204",
+			"DELETE /domains/{domain_id}/users/{user_id}/roles/{role_id}":   "403 403 403 204",
+			"GET /domains/{domain_id}/users/{user_id}/roles":                "403 200 403 200",
+			"GET /system/users/{user_id}/roles/{role_id}":                   "403 204 403 204",
+			"PUT /system/users/{user_id}/roles/{role_id}":                   "403 403 403 204",
+			"DELETE /system/users/{user_id}/roles/{role_id}":                "403 403 403 204",
+			"GET /system/users/{user_id}/roles":                             "403 200 403 200",
+			"GET /OS-INHERIT/projects/{project_id}/users/{user_id}/roles/{role_id}/inherited_to_projects":    "403 204 204 204",
+			"PUT /OS-INHERIT/projects/{project_id}/users/{user_id}/roles/{role_id}/inherited_to_projects":    "403 403 403 204",
+			"DELETE /OS-INHERIT/projects/{project_id}/users/{user_id}/roles/{role_id}/inherited_to_projects": "403 403 403 204",
+			"GET /OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/{role_id}/inherited_to_projects":      "403 204 403 204",
+			"PUT /OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/{role_id}/inherited_to_projects":      "403 403 403 204",
+			"DELETE /OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/{role_id}/inherited_to_projects":   "403 403 403 204",
+			"GET /OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/inherited_to_projects":                "403 200 403 200",
+			"GET /role_assignments":           "403 200 200 200",
+			"GET /regions":                    "200 200 200 200",
+			"POST /regions":                   "403 403 403 201",
+			"GET /regions/{region_id}":        "200 200 200 200",
+			"PUT /regions/{region_id}":        "403 403 403 201",
+			"PATCH /regions/{region_id}":      "403 403 403 200",
+			"DELETE /regions/{region_id}":     "403 403 403 204",
+			"GET /services":                   "403 200 403 200",
+			"POST /services":                  "403 403 403 201",
+			"GET /services/{service_id}":      "403 200 403 200",
+			"PATCH /services/{service_id}":    "403 403 403 200",
+			"DELETE /services/{service_id}":   "403 403 403 204",
+			"GET /endpoints":                  "403 200 403 200",
+			"POST /endpoints":                 "403 403 403 201",
+			"GET /endpoints/{endpoint_id}":    "403 200 403 200",
+			"PATCH /endpoints/{endpoint_id}":  "403 403 403 200",
+			"DELETE /endpoints/{endpoint_id}": "403 403 403 204",
+		},
+	})
+}
+
+// widerTokens are those of someone without a scope, a reader of the system, a
+// manager of the domain and an administrator of the system.
+func (w *world) widerTokens() map[httpapitest.Caller]string {
+	give := func(name, role string, on identity.TargetType, id string) {
+		w.user(name, w.shop, "reader")
+		require.NoError(w.t, w.Assign(w.admin, identity.Assignment{UserID: w.users[name].ID, RoleID: w.roles[role], TargetType: on, TargetID: id}))
+	}
+	give("sam", "reader", identity.OnSystem, identity.SystemID)
+	give("max", "manager", identity.OnDomain, identity.DefaultDomain)
+	give("sue", "admin", identity.OnSystem, identity.SystemID)
+	return map[httpapitest.Caller]string{
+		httpapitest.Invalid: "gAAAAA", httpapitest.Expired: "gAAAAA",
+		httpapitest.Other:  w.token("bob", "pass bob", identity.Scope{Unscoped: true}),
+		httpapitest.Reader: w.token("sam", "pass sam", identity.Scope{System: true}),
+		httpapitest.Member: w.token("max", "pass max", identity.Scope{Domain: identity.Lookup{ID: identity.DefaultDomain}}),
+		httpapitest.Admin:  w.token("sue", "pass sue", identity.Scope{System: true}),
+	}
+}
