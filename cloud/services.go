@@ -1,0 +1,127 @@
+package cloud
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+
+	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/drivers/file/fileimage"
+	"github.com/cumulite/cumulite/identity"
+	"github.com/cumulite/cumulite/identity/token"
+	"github.com/cumulite/cumulite/image"
+	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/event"
+	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/quota"
+	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/store"
+	"github.com/cumulite/cumulite/platform/store/sqlite"
+)
+
+// ephemeralCost is bcrypt's least: a login of a cloud that keeps nothing takes a millisecond.
+const ephemeralCost = 4
+
+// openState opens the database, and what carries operations and events on it.
+func (c *Cloud) openState(ctx context.Context) error {
+	engine, err := sqlite.Open(c.path("state.db"), &sqlite.Options{Ephemeral: c.dir.ephemeral})
+	if err != nil {
+		return err
+	}
+	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger}, event.Migrations(), flow.Migrations(), quota.Migrations(),
+		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
+	if err != nil {
+		return err
+	}
+	c.events = event.New(c.db, c.o.Clock, &event.Options{Logger: c.o.Logger})
+	// One process has the directory, so that what the last one left is its own.
+	c.ops = flow.New(c.db, c.o.Clock, &flow.Options{Owner: "cloud", Logger: c.o.Logger})
+	return nil
+}
+
+func (c *Cloud) openServices(ctx context.Context) error {
+	for _, open := range []func(context.Context) error{c.openIdentity, c.openImage, c.openNetwork, c.openCompute} {
+		if err := open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) openIdentity(ctx context.Context) error {
+	keys, err := token.OpenKeys(c.path("fernet"))
+	if err != nil {
+		return err
+	}
+	o := &identity.Options{Policy: c.o.Policy, Logger: c.o.Logger}
+	if c.dir.ephemeral {
+		o.PasswordCost = ephemeralCost
+	}
+	c.Identity, err = identity.New(identity.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Keys: keys}, o)
+	if err != nil {
+		return err
+	}
+	password := c.o.AdminPassword
+	if password.IsZero() {
+		password = secret.New(rand.Text())
+	}
+	return c.Identity.Bootstrap(ctx, identity.Bootstrap{Password: password, Replace: c.o.ReplacePassword, Users: c.o.Users,
+		Region: c.o.Region, Services: c.catalogue()})
+}
+
+func (c *Cloud) openImage(ctx context.Context) error {
+	files, err := fileimage.Open(c.path("images"))
+	if err != nil {
+		return err
+	}
+	c.Image, err = image.New(image.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Store: files}, &image.Options{Policy: c.o.Policy, Logger: c.o.Logger})
+	if err != nil {
+		return err
+	}
+	return c.Image.Recover(ctx)
+}
+
+func (c *Cloud) openNetwork(context.Context) error {
+	err := c.openHosts()
+	if err != nil {
+		return err
+	}
+	c.Network, err = network.New(network.Deps{DB: c.db, Clock: c.o.Clock, Ops: c.ops, Events: c.events, Drivers: c.hosts.Networks},
+		&network.Options{Policy: c.o.Policy, Logger: c.o.Logger})
+	return err
+}
+
+func (c *Cloud) openCompute(ctx context.Context) error {
+	key, err := secret.KeyFile(c.path("secrets.key"))
+	if err != nil {
+		return err
+	}
+	box, err := secret.NewBox(key)
+	if err != nil {
+		return err
+	}
+	c.Compute, err = compute.New(compute.Deps{DB: c.db, Clock: c.o.Clock, Ops: c.ops, Events: c.events, Secrets: box,
+		Hosts: c.hosts.Hypervisors, Networks: c.Network, Images: c.Image}, &compute.Options{Policy: c.o.Policy, Logger: c.o.Logger})
+	if err != nil {
+		return err
+	}
+	c.Network.SetMetadataSource(func(ctx context.Context, p *network.Port) (network.Metadata, error) {
+		files, err := c.Compute.Metadata(ctx, p.DeviceID)
+		return network.Metadata{Files: files}, err
+	})
+	return c.Compute.Recover(ctx)
+}
+
+// hostImages is where hosts get the bytes of images from.
+type hostImages struct{ c *Cloud }
+
+// Open implements compute.Images.
+func (h hostImages) Open(ctx context.Context, imageID string) (io.ReadCloser, error) {
+	ctx = auth.AsService(ctx, "compute")
+	v, err := h.c.Image.Verified(ctx, imageID)
+	if err != nil {
+		return nil, err
+	}
+	return h.c.Image.Open(ctx, v, 0)
+}
