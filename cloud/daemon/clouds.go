@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/yaml"
+)
+
+// The two clouds of clouds.yaml: the administrator's, and that of a member of
+// a project of its own.
+const (
+	adminCloud  = "cumulite-admin"
+	memberCloud = "cumulite"
+)
+
+const cloudsFile = "clouds.yaml"
+
+// account is how one user logs in.
+type account struct {
+	Cloud, User, Project string
+	Password             secret.String
+	fresh                bool // the password is not that of an earlier start
+}
+
+// accounts gives the administrator and the member, with the passwords of an
+// earlier start where path has them.
+func accounts(path string, admin secret.String) (all []account, err error) {
+	known, err := readPasswords(path)
+	if err != nil {
+		return nil, err
+	}
+	all = []account{{Cloud: adminCloud, User: "admin", Project: "admin"}, {Cloud: memberCloud, User: "cumulite", Project: "cumulite"}}
+	for i := range all {
+		a, before := &all[i], known[all[i].Cloud]
+		a.Password = before
+		if a.Cloud == adminCloud && !admin.IsZero() {
+			a.Password = admin
+		}
+		if a.Password.IsZero() {
+			a.Password = secret.New(rand.Text())
+		}
+		a.fresh = !a.Password.Equal(before)
+	}
+	return all, nil
+}
+
+func readPasswords(path string) (map[string]secret.String, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, errs.Invalidf("cannot read the passwords of an earlier start: %v", err)
+	}
+	var doc struct {
+		Clouds map[string]struct {
+			Auth map[string]string
+			Rest map[string]any `yaml:",inline"`
+		}
+	}
+	if err := yaml.Decode(data, &doc); err != nil {
+		return nil, errs.Invalidf("%s: %v", path, err)
+	}
+	passwords := map[string]secret.String{}
+	for name, cloud := range doc.Clouds {
+		passwords[name] = secret.New(cloud.Auth["password"])
+	}
+	return passwords, nil
+}
+
+// writeClouds writes a clouds.yaml for openstack and its kin, for its owner only.
+func writeClouds(path, url, region string, all []account) error {
+	var b bytes.Buffer
+	b.WriteString("clouds:\n")
+	for _, a := range all {
+		fmt.Fprintf(&b, "  %s:\n    auth:\n      auth_url: %q\n      username: %q\n      password: %q\n      project_name: %q\n"+
+			"      user_domain_id: default\n      project_domain_id: default\n    region_name: %q\n    identity_api_version: 3\n",
+			a.Cloud, url+"/identity", a.User, a.Password.Reveal(), a.Project, region)
+	}
+	return replaceFile(path, b.Bytes())
+}
+
+// replaceFile writes a file whole or not at all, and syncs it.
+func replaceFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

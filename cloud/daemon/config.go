@@ -1,0 +1,145 @@
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/yaml"
+)
+
+const simulated = "sim"
+
+// Config is what is said on the command line, in the environment or in the
+// file named by --config, in this order of precedence. The file is YAML and
+// has the flags' names as its keys.
+type Config struct {
+	StateDir      string          `help:"Where everything is kept. Default: /var/lib/cumulite, or for users other than root ~/.local/state/cumulite." placeholder:"DIR" xor:"state"`
+	Ephemeral     bool            `help:"Keep nothing: a temporary directory, no synchronous commits, cheap password hashes. Needs no root. For tests and trying things out." xor:"state"`
+	Listen        string          `help:"Address of the APIs." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
+	Operator      string          `help:"Address of /healthz and /metrics; \"none\" is nowhere." default:"127.0.0.1:5001" placeholder:"HOST:PORT"`
+	PublicURL     string          `name:"public-url" help:"How clients reach the APIs. Default: http(s):// and the address listened on." placeholder:"URL"`
+	Region        string          `help:"Name of the region." default:"RegionOne"`
+	Config        kong.ConfigFlag `help:"YAML file with any of these settings." placeholder:"FILE"`
+	AdminPassword string          `help:"The administrator's password. Default: the one in clouds.yaml, or a random one." env:"CUMULITE_ADMIN_PASSWORD" placeholder:"PW"`
+	Policy        string          `help:"YAML file with rules of oslo.policy that replace the defaults." placeholder:"FILE"`
+	Host          string          `help:"Name of this host. Default: the machine's." placeholder:"NAME"`
+	Hypervisor    string          `help:"What runs servers: ${hypervisors}." enum:"${hypervisors}" default:"sim"`
+	Network       string          `help:"What makes networks real: ${networks}." enum:"${networks}" default:"sim"`
+	Accel         string          `help:"How libvirt's guests run: auto, kvm or tcg. auto takes KVM only where a kernel was seen to boot with it." enum:"auto,kvm,tcg" default:"auto"`
+	LibvirtSocket string          `help:"Where libvirtd is." default:"/run/libvirt/libvirt-sock" placeholder:"PATH"`
+	TLSCert       string          `name:"tls-cert" help:"Certificate chain of the APIs' address, PEM." placeholder:"FILE"`
+	TLSKey        string          `name:"tls-key" help:"Its private key." placeholder:"FILE"`
+	InsecureHTTP  bool            `name:"insecure-http" help:"Let passwords and tokens travel unencrypted off this machine."`
+	Purge         bool            `help:"Remove all that the cloud has on this machine, its guests and networks and its state, and end."`
+	LogLevel      string          `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"warn"`
+}
+
+// parse reads the configuration. A mistake is one sentence.
+func parse(args []string, drivers Drivers, stdout io.Writer) (c Config, help bool, err error) {
+	parser, err := kong.New(&c, kong.Name("cumulited"), kong.Writers(stdout, stdout), kong.Exit(func(int) { help = true }),
+		kong.Description("A whole OpenStack cloud in one process."), kong.Configuration(readFile),
+		kong.Vars{"hypervisors": names(drivers.Hypervisors), "networks": names(drivers.Networks)})
+	if err != nil {
+		return c, false, err
+	}
+	if _, err := parser.Parse(args); err != nil && !help {
+		return c, false, errs.Invalidf("%v", err)
+	}
+	if help {
+		return c, true, nil
+	}
+	return c, false, c.complete()
+}
+
+func names[T any](m map[string]T) string {
+	return strings.Join(slices.Sorted(maps.Keys(m)), ",")
+}
+
+// complete fills in what depends on the machine.
+func (c *Config) complete() (err error) {
+	if c.Operator == "none" {
+		c.Operator = ""
+	}
+	if c.Ephemeral && (c.Hypervisor != simulated || c.Network != simulated) {
+		return errs.Invalidf("--ephemeral keeps no guests: it goes with --hypervisor sim and --network sim")
+	}
+	if err := checkURL(c.PublicURL); err != nil {
+		return err
+	}
+	if c.Host == "" {
+		if c.Host, err = os.Hostname(); err != nil {
+			return err
+		}
+	}
+	if c.Ephemeral || c.StateDir != "" {
+		return nil
+	}
+	if os.Geteuid() == 0 {
+		c.StateDir = "/var/lib/cumulite"
+		return nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return errs.Invalidf("say where to keep state: --state-dir, or --ephemeral")
+	}
+	c.StateDir = filepath.Join(home, ".local/state/cumulite")
+	return nil
+}
+
+// checkURL refuses what clients could not use to reach the APIs.
+func checkURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errs.Invalidf("--public-url %q is not http://HOST or https://HOST", text)
+	}
+	return nil
+}
+
+// hostDir is where the drivers of this host keep what is theirs: beside the
+// state, which nobody else may enter, and QEMU runs as a user of its own.
+func (c *Config) hostDir() string { return c.StateDir + "-host" }
+
+// file is a configuration file: values by the names of flags.
+type file map[string]any
+
+func readFile(r io.Reader) (kong.Resolver, error) {
+	data, err := io.ReadAll(io.LimitReader(r, yaml.MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	f := file{}
+	return f, yaml.Decode(data, &f)
+}
+
+// Validate implements kong.Resolver: every key is a flag's name.
+func (f file) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	for _, flag := range app.Flags {
+		known[flag.Name] = true
+	}
+	delete(known, "config")
+	delete(known, "help")
+	for _, key := range slices.Sorted(maps.Keys(f)) {
+		if !known[key] {
+			return fmt.Errorf("unknown setting %q in the configuration file", key)
+		}
+	}
+	return nil
+}
+
+// Resolve implements kong.Resolver.
+func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	return f[flag.Name], nil
+}

@@ -1,0 +1,42 @@
+// Command cumulited is a whole OpenStack cloud in one process.
+//
+// A distribution of its own copies this file and edits its imports.
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/cumulite/cumulite/cloud"
+	"github.com/cumulite/cumulite/cloud/daemon"
+	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/drivers/libvirt"
+	"github.com/cumulite/cumulite/drivers/linuxnet"
+	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/network"
+)
+
+func main() {
+	os.Exit(daemon.Main(os.Args[1:], daemon.Drivers{
+		Hypervisors: map[string]daemon.NewHypervisor{"sim": simHypervisor, "libvirt": libvirtHypervisor},
+		Networks:    map[string]daemon.NewNetwork{"sim": simNetwork, "linuxnet": linuxNetwork},
+	}))
+}
+
+func simHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor, error) {
+	return simcompute.New(simcompute.NewState(), &simcompute.Options{Name: c.Host, Clock: deps.Clock, Images: deps.Images}), nil
+}
+
+func libvirtHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor, error) {
+	return libvirt.New(filepath.Join(deps.Dir, "guests"), deps.Images, &libvirt.Options{
+		Socket: c.LibvirtSocket, Name: c.Host, Accel: libvirt.Accel(c.Accel), Clock: deps.Clock, Logger: deps.Logger})
+}
+
+func simNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
+	return simnetwork.New(simnetwork.NewState(), &simnetwork.Options{Name: c.Host, Clock: deps.Clock}), nil
+}
+
+func linuxNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
+	return linuxnet.Open(filepath.Join(deps.Dir, "network"), &linuxnet.Options{Name: c.Host, Logger: deps.Logger})
+}
