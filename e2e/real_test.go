@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+
+	"github.com/cumulite/cumulite/drivers/libvirt/libvirttest"
+	"github.com/cumulite/cumulite/test/guest"
+	"github.com/cumulite/cumulite/test/need"
+)
+
+func needOpenstack(t *testing.T) { need.File(t, "/usr/bin/openstack") }
+
+// within starts commands in a network namespace.
+func within(ns netns.NsHandle) spawn {
+	return func(c *exec.Cmd) error {
+		started := make(chan error)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+			if err := netns.Set(ns); err != nil {
+				started <- err
+				return
+			}
+			started <- c.Start()
+		}()
+		return <-started
+	}
+}
+
+// loopbackUp lets processes of a namespace reach each other.
+func loopbackUp(t *testing.T, ns netns.NsHandle) {
+	h, err := netlink.NewHandleAt(ns)
+	require.NoError(t, err)
+	defer h.Close()
+	lo, err := h.LinkByName("lo")
+	require.NoError(t, err)
+	require.NoError(t, h.LinkSetUp(lo))
+}
+
+// TestStoryOnRealServers boots a real guest with QEMU through libvirtd on
+// bridges, and reaches it; all of it in a network namespace of the test.
+func TestStoryOnRealServers(t *testing.T) {
+	needOpenstack(t)
+	ping := need.Program(t, "ping")
+	g := guest.Image(t)
+	lv := libvirttest.Start(t)
+	in := within(lv.Namespace())
+	loopbackUp(t, lv.Namespace())
+
+	base, err := os.MkdirTemp("/var/tmp", "e2e")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(base) })
+	require.NoError(t, os.Chmod(base, 0o711)) // QEMU's user passes
+	flags := []string{"--state-dir", filepath.Join(base, "state"), "--hypervisor", "libvirt", "--libvirt-socket", lv.Socket(), "--network", "linuxnet", "--accel", "tcg"}
+	d := startDaemon(t, in, flags...)
+	story(t, cloud{d, in, "cumulite-admin"}, cloud{d, in, "cumulite"}, disk{g.Image, "qcow2"}, func(t *testing.T, address, console, _ string) {
+		require.Contains(t, console, "GUEST-DHCP")
+		require.Contains(t, console, `"name": "first"`)
+		_, err := output(t, in, nil, ping, "-c", "3", "-W", "5", address)
+		require.NoError(t, err)
+		require.Len(t, lv.Names(), 1)
+	})
+	require.Empty(t, lv.Names())
+	_, err = output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
+	require.ErrorContains(t, err, "another process uses it")
+	require.NoError(t, d.stop(os.Interrupt))
+	_, err = output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
+	require.NoError(t, err)
+	left, err := os.ReadDir(base)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	links, err := output(t, in, nil, need.Program(t, "ip"), "-o", "link")
+	require.NoError(t, err)
+	require.Len(t, strings.Split(strings.TrimSpace(links), "\n"), 1, links)
+}
