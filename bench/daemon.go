@@ -42,11 +42,8 @@ func (b *bench) launch(ctx context.Context, args ...string) (*daemon, error) {
 		return nil, err
 	}
 	for {
-		if r, err := http.Get("http://" + address + "/identity/v3"); err == nil {
-			r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				break
-			}
+		if request(ctx, http.DefaultClient, "GET", "http://"+address+"/identity/v3", "", "") == nil {
+			break
 		}
 		if time.Since(began) > 10*time.Second {
 			return nil, d.stop(fmt.Errorf("no answer in 10 s"))

@@ -29,6 +29,7 @@ import (
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/identity"
 	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/secret"
@@ -50,7 +51,7 @@ type Drivers struct {
 // exit code: 0 when it ended in order, 2 for a mistake in the configuration,
 // 1 for what went wrong while it ran.
 func Main(args []string, drivers Drivers) int {
-	started := time.Now()
+	started := clock.System().Now()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	c, help, err := parse(args, drivers, os.Stdout)
@@ -102,7 +103,7 @@ func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out 
 		if c.Ephemeral {
 			kind = " (ephemeral: everything is lost when it ends)"
 		}
-		fmt.Fprintf(out, "ready%s: %s after %.3f s, OS_CLIENT_CONFIG_FILE=%s\n", kind, c.PublicURL, time.Since(started).Seconds(), clouds)
+		fmt.Fprintf(out, "ready%s: %s after %.3f s, OS_CLIENT_CONFIG_FILE=%s\n", kind, c.PublicURL, clock.System().Now().Sub(started).Seconds(), clouds)
 	})
 }
 
