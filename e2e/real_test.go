@@ -52,8 +52,11 @@ func TestStoryOnRealServers(t *testing.T) {
 	ping := need.Program(t, "ping")
 	g := guest.Image(t)
 	lv := libvirttest.Start(t)
-	in := within(lv.Namespace())
-	loopbackUp(t, lv.Namespace())
+	ns, err := netns.GetFromPath(lv.Namespace())
+	require.NoError(t, err)
+	t.Cleanup(func() { ns.Close() })
+	in := within(ns)
+	loopbackUp(t, ns)
 
 	base, err := os.MkdirTemp("/var/tmp", "e2e")
 	require.NoError(t, err)
