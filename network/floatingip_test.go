@@ -214,3 +214,27 @@ func TestFloatingIPsOfOtherProjectsAreNotThere(t *testing.T) {
 		require.Len(t, all, want)
 	}
 }
+
+func TestLastAddressOutsideIsGivenOnce(t *testing.T) {
+	s := newSite(t)
+	ext := ok(s.CreateNetwork(s.admin, network.CreateNetwork{External: true}))(s)
+	pool := []network.Pool{{Start: netip.MustParseAddr("203.0.113.9"), End: netip.MustParseAddr("203.0.113.9")}}
+	ok(s.CreateSubnet(s.admin, network.CreateSubnet{NetworkID: ext.ID, IPVersion: 4, CIDR: netip.MustParsePrefix("203.0.113.0/24"), Pools: pool}))(s)
+	failed := make([]error, 4)
+	var all sync.WaitGroup
+	for i := range failed {
+		all.Go(func() { _, failed[i] = s.CreateFloatingIP(s.ann, network.CreateFloatingIP{NetworkID: ext.ID}) })
+	}
+	all.Wait()
+	refused := 0
+	for _, err := range failed {
+		if err != nil {
+			s.requireFault(err, errs.Exhausted, "IpAddressGenerationFailure")
+			refused++
+		}
+	}
+	require.Equal(t, len(failed)-1, refused)
+	require.Equal(t, 1, s.used("ann", "floatingip"))
+	_, err := s.CreateFloatingIPs(s.ann, []network.CreateFloatingIP{{NetworkID: ext.ID}})
+	s.requireFault(err, errs.Exhausted, "IpAddressGenerationFailure")
+}

@@ -269,3 +269,19 @@ func TestPortsCannotBeSaidToBePartOfARouter(t *testing.T) {
 	_, err = s.UpdatePort(s.ann, legs[0].ID, network.UpdatePort{DeviceID: to("")})
 	s.requireFault(err, errs.Conflict, "PortInUse")
 }
+
+func TestGatewayTakesAnAddressOfANewSubnet(t *testing.T) {
+	s := newSite(t)
+	ext := ok(s.CreateNetwork(s.admin, network.CreateNetwork{External: true}))(s)
+	first, second := s.router(ext), s.router(ext)
+	require.Empty(t, first.GatewayAddresses)
+	pool := []network.Pool{{Start: netip.MustParseAddr("203.0.113.9"), End: netip.MustParseAddr("203.0.113.9")}}
+	ok(s.CreateSubnet(s.admin, network.CreateSubnet{NetworkID: ext.ID, IPVersion: 4, CIDR: netip.MustParsePrefix("203.0.113.0/24"), Pools: pool}))(s)
+	require.Equal(t, pool[0].Start, ok(s.GetRouter(s.ann, first.ID))(s).GatewayAddresses[0].IP)
+	require.Empty(t, ok(s.GetRouter(s.ann, second.ID))(s).GatewayAddresses, "there was one only")
+	s.subnet(s.admin, ext, "198.51.100.0/24")
+	require.Len(t, ok(s.GetRouter(s.ann, first.ID))(s).GatewayAddresses, 1)
+	require.Len(t, ok(s.GetRouter(s.ann, second.ID))(s).GatewayAddresses, 1)
+	s.subnet(s.admin, ext, "2001:db8::/64")
+	require.Len(t, ok(s.GetRouter(s.ann, first.ID))(s).GatewayAddresses, 2)
+}

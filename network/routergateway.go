@@ -170,6 +170,37 @@ func (s *Service) dropGateway(ctx context.Context, tx *store.Tx, r *Router) erro
 	return s.removeLeg(ctx, tx, p)
 }
 
+// addressGatewaysOf gives the gateways on an external network an address of a
+// new subnet, as far as it has any, where they have none of its family.
+func (s *Service) addressGatewaysOf(ctx context.Context, tx *store.Tx, sub *Subnet) error {
+	if !sub.network.External || !sub.serves(OwnerGateway) {
+		return nil
+	}
+	var on []Port
+	err := tx.NewSelect().Model(&on).Where("network_id = ? AND device_owner = ?", sub.NetworkID, OwnerGateway).Order("created_at", "id").Scan(ctx)
+	if err != nil || len(on) == 0 {
+		return err
+	}
+	if err := loadAddresses(ctx, tx, on); err != nil {
+		return err
+	}
+	for i := range on {
+		if slices.ContainsFunc(on[i].Addresses, func(a Address) bool { return sub.ofFamily(a.IP) }) {
+			continue
+		}
+		a := &allocator{tx: tx, port: &on[i], subnets: []Subnet{*sub}}
+		if err := a.any(ctx, []*Subnet{sub}); errs.Is(err, errs.Exhausted) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := s.touch(ctx, tx, objRouter, on[i].DeviceID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // wholePort gives a port whoever asks.
 func wholePort(ctx context.Context, tx *store.Tx, id string) (*Port, error) {
 	p, err := store.Get[Port](ctx, tx, id)

@@ -201,7 +201,7 @@ func (s *Service) createSubnet(ctx context.Context, tx *store.Tx, in *CreateSubn
 	if err := subnets.insert(ctx, s, tx, sub); err != nil {
 		return nil, err
 	}
-	if err := s.addressPortsOf(ctx, tx, sub); err != nil {
+	if err := first(s.addressPortsOf(ctx, tx, sub), s.addressGatewaysOf(ctx, tx, sub)); err != nil {
 		return nil, err
 	}
 	return sub, s.touch(ctx, tx, objNetwork, n.ID)
