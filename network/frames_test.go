@@ -11,7 +11,6 @@ import (
 	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/network/frame"
-	"github.com/cumulite/cumulite/platform/auth"
 )
 
 // plugged makes a port of ann's and plugs it in, as compute does for a guest.
@@ -19,7 +18,7 @@ func (s *site) plugged(n *network.Network, groups ...string) *network.Port {
 	s.Helper()
 	p := s.port(s.ann, n, groups...)
 	b := network.Binding{Host: "hv1", DeviceID: uuid.NewString(), DeviceOwner: "compute:nova"}
-	ok(s.Plug(auth.AsService(s.ann, "compute"), p.ID, b))(s)
+	ok(s.Plug(s.service(), p.ID, b))(s)
 	return p
 }
 
@@ -107,7 +106,7 @@ func TestPortWithoutGroupsHearsNothing(t *testing.T) {
 	s.allow(open, network.CreateSecurityGroupRule{})
 	a := s.plugged(n, open.ID)
 	b := ok(s.CreatePort(s.ann, network.CreatePort{NetworkID: n.ID, Groups: &[]string{}}))(s)
-	ok(s.Plug(auth.AsService(s.ann, "compute"), b.ID, network.Binding{Host: "hv1", DeviceID: "vm", DeviceOwner: "compute:nova"}))(s)
+	ok(s.Plug(s.service(), b.ID, network.Binding{Host: "hv1", DeviceID: "vm", DeviceOwner: "compute:nova"}))(s)
 	s.requireDropped(a.ID, b.ID, packet(a, b, frame.TCP, 1000, 80))
 	s.requireDropped(b.ID, a.ID, packet(b, a, frame.TCP, 1000, 80))
 	ok(s.UpdatePort(s.ann, b.ID, network.UpdatePort{Groups: &[]string{open.ID}}))(s)
@@ -290,7 +289,7 @@ func TestExtraRouteIsFollowed(t *testing.T) {
 	ok(s.AddRouterInterface(s.ann, s.router.ID, at(sub)))(s.site)
 	a := s.plugged(s.inside)
 	hop := ok(s.CreatePort(s.ann, network.CreatePort{NetworkID: other.ID, PortSecurity: to(false)}))(s.site)
-	ok(s.Plug(auth.AsService(s.ann, "compute"), hop.ID, network.Binding{Host: "hv1", DeviceID: "vm", DeviceOwner: "compute:nova"}))(s.site)
+	ok(s.Plug(s.service(), hop.ID, network.Binding{Host: "hv1", DeviceID: "vm", DeviceOwner: "compute:nova"}))(s.site)
 	f := packet(a, hop, frame.UDP, 1000, 2000)
 	f.DstMAC, f.Dst = leg.MAC, netip.MustParseAddr("192.168.7.7")
 	s.requireDropped(a.ID, hop.ID, f)
