@@ -68,7 +68,7 @@ func Policies() []policy.Rule {
 			"provider:network_type", "provider:physical_network", "provider:segmentation_id"),
 		rulesFor("Update the field of a network.", ActionUpdateNetwork, adminOrMember, "port_security_enabled"),
 		rulesFor("Delete a network.", ActionDeleteNetwork, adminOrMember),
-		subnetRules(), portRules(), otherRules(), routingPolicies())
+		subnetRules(), portRules(), otherRules(), routingPolicies(), aliases())
 }
 
 func subnetRules() []policy.Rule {

@@ -41,3 +41,20 @@ func routingPolicies() []policy.Rule {
 	}
 	return all
 }
+
+// aliases are the rules that operators' own rules build on, by Neutron's names.
+func aliases() []policy.Rule {
+	return []policy.Rule{
+		{Action: "admin_only", Check: onlyAdmin, Doc: "Administrators."},
+		{Action: "service_api", Check: service, Doc: "Other services."},
+		{Action: "regular_user", Check: "", Doc: "Everyone."},
+		{Action: "owner", Check: "project_id:%(project_id)s", Doc: "The project that a resource is of."},
+		{Action: "admin_or_owner", Check: "rule:context_is_admin or rule:owner", Doc: "Administrators, and the project that a resource is of."},
+		{Action: "network_owner", Check: "project_id:%(network:project_id)s", Doc: "The project that the network around a resource is of."},
+		{Action: "admin_or_network_owner", Check: "rule:context_is_admin or rule:network_owner", Doc: "Administrators, and the owner of the network."},
+		{Action: "admin_owner_or_network_owner", Check: "rule:owner or rule:admin_or_network_owner", Doc: "Also the owner of the network."},
+		{Action: "sg_owner", Check: "project_id:%(security_group:project_id)s", Doc: "The project that the group of a rule is of."},
+		{Action: "admin_or_sg_owner", Check: "rule:context_is_admin or rule:sg_owner", Doc: "Administrators, and the owner of the group."},
+		{Action: "admin_owner_or_sg_owner", Check: "rule:owner or rule:admin_or_sg_owner", Doc: "Also the owner of the group."},
+	}
+}

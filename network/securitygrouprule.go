@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -46,6 +47,12 @@ type CreateSecurityGroupRule struct {
 	PortMin, PortMax *int   // of ICMP the type and the code
 	RemoteIPPrefix   string // an address or a prefix
 	RemoteGroupID    string
+}
+
+func (r *SecurityGroupRule) target() policy.Target {
+	t := r.Standard.target()
+	t["security_group:project_id"], t["security_group:tenant_id"] = r.ProjectID, r.ProjectID // of its group
+	return t
 }
 
 var groupRules = kind[SecurityGroupRule, *SecurityGroupRule]{
