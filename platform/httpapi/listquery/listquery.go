@@ -79,6 +79,11 @@ func sorts(style Style, p url.Values) ([]store.Sort, error) {
 	} else if err := fits(style, len(keys), len(dirs)); err != nil {
 		return nil, err
 	}
+	for _, dir := range dirs {
+		if dir != "" && dir != "asc" && dir != "desc" {
+			return nil, badDirection(style, dir)
+		}
+	}
 	out := make([]store.Sort, len(keys))
 	for i, key := range keys {
 		dir := ""
@@ -86,9 +91,6 @@ func sorts(style Style, p url.Values) ([]store.Sort, error) {
 			dir = dirs[i]
 		} else if len(dirs) > 0 {
 			dir = dirs[0]
-		}
-		if dir != "" && dir != "asc" && dir != "desc" {
-			return nil, badDirection(style, dir)
 		}
 		out[i] = store.Sort{Field: key, Desc: dir != "asc"}
 	}
