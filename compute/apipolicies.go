@@ -1,6 +1,10 @@
 package compute
 
-import "github.com/cumulite/cumulite/platform/policy"
+import (
+	"slices"
+
+	"github.com/cumulite/cumulite/platform/policy"
+)
 
 // The actions on groups, quotas, usage and the record of actions, as Nova names them.
 const (
@@ -24,34 +28,28 @@ const (
 	ActionLimitsOther        policy.Action = "os_compute_api:limits:other_project"
 	ActionUsageShow          policy.Action = "os_compute_api:os-simple-tenant-usage:show"
 	ActionUsageList          policy.Action = "os_compute_api:os-simple-tenant-usage:list"
+	ActionAggregateList      policy.Action = "os_compute_api:os-aggregates:index"
 	ActionExtensions         policy.Action = "os_compute_api:extensions"
 )
 
 // apiPolicies gives their default rules.
 func apiPolicies() []policy.Rule {
-	const member, reader = "rule:context_is_admin or (role:member and project_id:%(project_id)s)", "rule:context_is_admin or (role:reader and project_id:%(project_id)s)"
-	project := []policy.Scope{policy.ScopeProject}
-	return []policy.Rule{
-		{Action: ActionServerGroupCreate, Check: member, Scopes: project, Doc: "Create a server group."},
-		{Action: ActionServerGroupDelete, Check: member, Scopes: project, Doc: "Delete a server group."},
-		{Action: ActionServerGroupList, Check: reader, Scopes: project, Doc: "List server groups."},
-		{Action: ActionServerGroupListAll, Check: ruleAdmin, Scopes: project, Doc: "List the server groups of all projects."},
-		{Action: ActionServerGroupShow, Check: reader, Scopes: project, Doc: "Show a server group."},
-		{Action: ActionActionsList, Check: reader, Scopes: project, Doc: "List what was asked of a server."},
-		{Action: ActionActionsShow, Check: reader, Scopes: project, Doc: "Show what was asked of a server."},
-		{Action: ActionActionsEvents, Check: ruleAdmin, Scopes: project, Doc: "Show on which host a step of an action was done, and before 2.51 the steps."},
-		{Action: ActionActionsDetails, Check: ruleAdmin, Scopes: project, Doc: "Show why a step of an action failed."},
-		{Action: ActionQuotaShow, Check: reader, Scopes: project, Doc: "Show the limits of a project."},
-		{Action: ActionQuotaDetail, Check: reader, Scopes: project, Doc: "Show the limits of a project and what it uses."},
-		{Action: ActionQuotaDefaults, Check: "@", Scopes: project, Doc: "Show the default limits."},
-		{Action: ActionQuotaUpdate, Check: ruleAdmin, Scopes: project, Doc: "Change the limits of a project."},
-		{Action: ActionQuotaDelete, Check: ruleAdmin, Scopes: project, Doc: "Give a project the default limits."},
-		{Action: ActionQuotaClassShow, Check: ruleAdmin, Scopes: project, Doc: "Show the limits of a quota class."},
-		{Action: ActionQuotaClassUpdate, Check: ruleAdmin, Scopes: project, Doc: "Change the limits of a quota class."},
-		{Action: ActionLimits, Check: "@", Scopes: project, Doc: "Show the limits of one's own project."},
-		{Action: ActionLimitsOther, Check: ruleAdmin, Scopes: project, Doc: "Show the limits of another project."},
-		{Action: ActionUsageShow, Check: reader, Scopes: project, Doc: "Show what a project used."},
-		{Action: ActionUsageList, Check: ruleAdmin, Scopes: project, Doc: "List what all projects used."},
-		{Action: ActionExtensions, Check: "@", Scopes: project, Doc: "List and show extensions."},
-	}
+	return slices.Concat(
+		rules("@", map[policy.Action]string{
+			ActionQuotaDefaults: "Show the default limits.", ActionLimits: "Show the limits of one's own project.", ActionExtensions: "List and show extensions.",
+		}),
+		rules(ruleProjectReader, map[policy.Action]string{
+			ActionServerGroupList: "List server groups.", ActionServerGroupShow: "Show a server group.", ActionActionsList: "List what was asked of a server.",
+			ActionActionsShow: "Show what was asked of a server.", ActionQuotaShow: "Show the limits of a project.",
+			ActionQuotaDetail: "Show the limits of a project and what it uses.", ActionUsageShow: "Show what a project used.",
+		}),
+		rules(ruleMember, map[policy.Action]string{ActionServerGroupCreate: "Create a server group.", ActionServerGroupDelete: "Delete a server group."}),
+		rules(ruleAdmin, map[policy.Action]string{
+			ActionServerGroupListAll: "List the server groups of all projects.", ActionActionsEvents: "Show on which host a step of an action was done, and before 2.51 the steps.",
+			ActionActionsDetails: "Show why a step of an action failed.", ActionQuotaUpdate: "Change the limits of a project.",
+			ActionQuotaDelete: "Give a project the default limits.", ActionQuotaClassShow: "Show the limits of a quota class.",
+			ActionQuotaClassUpdate: "Change the limits of a quota class.", ActionLimitsOther: "Show the limits of another project.",
+			ActionUsageList: "List what all projects used.", ActionAggregateList: "List host aggregates.",
+		}),
+	)
 }

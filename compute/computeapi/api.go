@@ -31,6 +31,6 @@ func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
 		h.flavorRoutes(), h.extraSpecRoutes(), h.flavorAccessRoutes(), h.keypairRoutes(), h.extensionRoutes(),
 		h.serverGroupRoutes(), h.quotaRoutes(), h.limitRoutes(), h.usageRoutes(), h.actionRoutes(),
 		h.serverRoutes(), h.serverActionRoutes(), h.metadataRoutes(), h.tagRoutes(), h.addressRoutes(), h.interfaceRoutes(), h.secGroupRoutes(),
-		h.serviceRoutes(), h.hypervisorRoutes(), h.zoneRoutes(),
+		h.serviceRoutes(), h.hypervisorRoutes(), h.zoneRoutes(), h.aggregateRoutes(),
 	))
 }

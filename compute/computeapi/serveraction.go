@@ -90,11 +90,16 @@ type consoleBody struct {
 }
 
 type addGroupBody struct {
-	Add groupName `json:"addSecurityGroup" api:"required"`
+	Add namedGroup `json:"addSecurityGroup" api:"required"`
 }
 
 type removeGroupBody struct {
-	Remove groupName `json:"removeSecurityGroup" api:"required"`
+	Remove namedGroup `json:"removeSecurityGroup" api:"required"`
+}
+
+// namedGroup names a security group, by name or id.
+type namedGroup struct {
+	Name string `json:"name" api:"required,min=1"`
 }
 
 // power gives the handler of a change of power.

@@ -280,6 +280,9 @@ var (
 func (in *serverSearch) sorts(r *httpapi.Request, all bool) error {
 	asked := in.q.Sorts
 	in.q.Sorts = nil
+	if dir := r.Params().Get("sort_dir"); dir != "" && len(asked) == 0 {
+		asked = []store.Sort{{Field: "created_at", Desc: dir != "asc"}}
+	}
 	for _, s := range asked {
 		key := s.Field
 		switch {

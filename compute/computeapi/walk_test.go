@@ -111,6 +111,7 @@ func TestWalk(t *testing.T) {
 			"GET /os-hypervisors/{hypervisor_id}/uptime":                "403 403 403 200",
 			"GET /os-hypervisors/{hypervisor_id}/search":                "403 403 403 200",
 			"GET /os-hypervisors/{hypervisor_id}/servers":               "403 403 403 200",
+			"GET /os-aggregates":                                        "403 403 403 200",
 			"GET /os-availability-zone":                                 "200",
 			"GET /os-availability-zone/detail":                          "403 403 403 200",
 			"GET /limits":                                               "200",
