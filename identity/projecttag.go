@@ -35,17 +35,21 @@ func tagPolicies() []policy.Rule {
 
 var tagForm = regexp.MustCompile(`^[^,/]{1,255}$`)
 
-// cleanTags gives tags sorted and each once, or says what is wrong with them.
+// cleanTags gives tags sorted, or says what is wrong with them.
 func cleanTags(tags []string) ([]string, error) {
 	for _, t := range tags {
 		if !tagForm.MatchString(t) {
 			return nil, errs.Invalidf("Invalid input for field 'tags': '%.255s' does not match '^[^,/]{1,255}$'", t)
 		}
 	}
-	if tags = unique(tags); len(tags) > maxTags {
+	clean := unique(tags)
+	switch {
+	case len(clean) < len(tags):
+		return nil, errs.Invalidf("Invalid input for field 'tags': the list has non-unique elements")
+	case len(clean) > maxTags:
 		return nil, errs.Invalidf("Invalid input for field 'tags': a project has at most %d tags", maxTags)
 	}
-	return tags, nil
+	return clean, nil
 }
 
 // ProjectTags gives the tags of a project, sorted.
@@ -83,7 +87,12 @@ func (s *Service) ClearProjectTags(ctx context.Context, id string) error {
 
 // AddProjectTag gives a project a tag; it may have it already.
 func (s *Service) AddProjectTag(ctx context.Context, id, tag string) error {
-	_, err := s.changeTags(ctx, ActionCreateProjectTag, id, func(have []string) ([]string, error) { return append(have, tag), nil })
+	_, err := s.changeTags(ctx, ActionCreateProjectTag, id, func(have []string) ([]string, error) {
+		if slices.Contains(have, tag) {
+			return have, nil
+		}
+		return append(have, tag), nil
+	})
 	return err
 }
 

@@ -119,7 +119,7 @@ func TestProjectsHaveTags(t *testing.T) {
 	c, web := w.as("ada"), "/identity/v3/projects/"+w.web.ID
 	odd := `a"b<%_\`
 	tags := func(r *httpapitest.Response) (out struct{ Tags []string }) { r.JSON(&out); return out }
-	require.Equal(t, []string{odd, "blue", "red"}, tags(c.Do("PUT", web+"/tags", object{"tags": []string{"red", "blue", "red", odd}}).Want(200)).Tags)
+	require.Equal(t, []string{odd, "blue", "red"}, tags(c.Do("PUT", web+"/tags", object{"tags": []string{"red", "blue", odd}}).Want(200)).Tags)
 	require.Equal(t, web[len("/identity/v3"):]+"/tags/green", c.Do("PUT", web+"/tags/green", nil).Want(201).Header.Get("Location")[len(root):])
 	c.Get(web + "/tags/green").Want(204)
 	c.Do("DELETE", web+"/tags/green", nil).Want(204)
@@ -140,6 +140,7 @@ func TestProjectsHaveTags(t *testing.T) {
 		require.Empty(t, get("tags="+part), part)
 	}
 	c.Do("PUT", web+"/tags", object{"tags": []string{"a,b"}}).Want(400)
+	c.Do("PUT", web+"/tags", object{"tags": []string{"a", "a"}}).Want(400)
 	c.Do("PUT", web+"/tags/"+strings.Repeat("x", 256), nil).Want(400)
 	c.Do("DELETE", web+"/tags", nil).Want(204)
 	require.Empty(t, tags(c.Get(web+"/tags").Want(200)).Tags)
@@ -173,6 +174,27 @@ func TestProjectsHaveFamilies(t *testing.T) {
 	require.Contains(t, names(c.Get("/identity/v3/projects?is_domain=False").Want(200), "projects"), "web")
 	require.Equal(t, []string{"web"}, names(c.Get("/identity/v3/users/"+w.users["ann"].ID+"/projects").Want(200), "projects"))
 	require.Empty(t, names(c.Get("/identity/v3/users/"+w.users["ann"].ID+"/projects?name=x").Want(200), "projects"))
+}
+
+func TestDomainsAreProjectsToo(t *testing.T) {
+	w := newWorld(t, httpapi.Config{})
+	c := w.as("ada")
+	p := entity(c.Do("POST", "/identity/v3/projects", object{"project": object{"name": "acme", "is_domain": true, "domain_id": nil, "cost": "5"}}).Want(201), "project")
+	require.Equal(t, true, p["is_domain"])
+	require.Nil(t, p["domain_id"])
+	require.Nil(t, p["parent_id"])
+	path := "/identity/v3/projects/" + p["id"].(string)
+	require.Equal(t, p, entity(c.Get(path).Want(200), "project"))
+	require.Equal(t, "acme", entity(c.Get("/identity/v3/domains/"+p["id"].(string)).Want(200), "domain")["name"])
+	require.Equal(t, p, entity(c.Do("PATCH", path, object{"project": p}).Want(200), "project"))
+	c.Do("PATCH", path, object{"project": object{"is_domain": false}}).Want(400)
+	c.Do("PATCH", path, object{"project": object{"domain_id": "default"}}).Want(400)
+	c.Do("PATCH", path, object{"project": object{"tags": []string{"x"}}}).Want(400)
+	c.Do("DELETE", path, nil).Want(403)
+	require.Equal(t, false, entity(c.Do("PATCH", path, object{"project": object{"enabled": false}}).Want(200), "project")["enabled"])
+	c.Do("DELETE", path, nil).Want(204)
+	c.Get(path).Want(404)
+	w.as("ann").Get("/identity/v3/projects/default").Want(403)
 }
 
 // A manager of a domain makes users and projects there, and nowhere else.

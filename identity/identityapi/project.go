@@ -85,11 +85,6 @@ func (h handler) project(p *identity.Project) projectBody {
 		Description: p.Description, Enabled: p.Enabled, Tags: p.Tags, Extra: p.Extra}
 }
 
-// domainAsProject shows a domain as the project that it is to Keystone.
-func (h handler) domainAsProject(d *identity.Domain) projectBody {
-	return projectBody{object: h.object("projects", d.ID), Name: d.Name, IsDomain: true, Description: d.Description, Enabled: d.Enabled, Extra: d.Extra}
-}
-
 func (h handler) projectAnswer(p *identity.Project, err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -109,7 +104,7 @@ func (h handler) listProjects(r *httpapi.Request) (any, error) {
 func (h handler) createProject(r *httpapi.Request, in *createProject) (any, error) {
 	p := in.Project
 	if p.IsDomain.Or(false) {
-		return nil, errs.Invalidf("Invalid input for field 'project/is_domain': a domain is made by POST /v3/domains")
+		return h.createDomainProject(r, in)
 	}
 	domain := p.DomainID.Or("")
 	if domain == "" && p.ParentID.Ptr() == nil {
@@ -124,9 +119,10 @@ func (h handler) createProject(r *httpapi.Request, in *createProject) (any, erro
 }
 
 func (h handler) getProject(r *httpapi.Request) (any, error) {
-	p, err := h.ids.GetProject(r.Ctx(), r.PathValue("project_id"))
+	id := r.PathValue("project_id")
+	p, err := h.ids.GetProject(r.Ctx(), id)
 	if err != nil {
-		return nil, err
+		return h.orDomain(err, func() (*identity.Domain, error) { return h.ids.GetDomain(r.Ctx(), id) })
 	}
 	out := projectAnswer{h.project(p)}
 	return out, h.addFamily(r, &out.Project)
@@ -137,30 +133,46 @@ func (h handler) updateProject(r *httpapi.Request, in *updateProject) (any, erro
 	if err := p.names(id); err != nil {
 		return nil, err
 	}
+	made, err := h.changeProject(r, id, in)
+	if err != nil {
+		return h.orDomain(err, func() (*identity.Domain, error) { return h.changeDomainProject(r, id, in) })
+	}
+	return projectAnswer{h.project(made)}, nil
+}
+
+func (h handler) changeProject(r *httpapi.Request, id string, in *updateProject) (*identity.Project, error) {
+	p := in.Project
 	if p.DomainID.Set || p.ParentID.Set || p.IsDomain.Set {
 		have, err := h.ids.GetProject(r.Ctx(), id)
 		if err != nil {
 			return nil, err
 		}
-		if err := p.stays(have); err != nil {
+		if err := p.stays(have.DomainID, have.ParentID, false); err != nil {
 			return nil, err
 		}
 	}
-	return h.projectAnswer(h.ids.UpdateProject(r.Ctx(), id, identity.UpdateProject{Name: p.Name.Ptr(), Description: text(p.Description),
-		Enabled: truth(p.Enabled), Tags: p.Tags.Ptr(), Extra: p.Extra}))
+	return h.ids.UpdateProject(r.Ctx(), id, identity.UpdateProject{Name: p.Name.Ptr(), Description: text(p.Description),
+		Enabled: truth(p.Enabled), Tags: p.Tags.Ptr(), Extra: p.Extra})
 }
 
-// stays refuses to move a project.
-func (p placed) stays(have *identity.Project) error {
-	if p.ParentID.Or(have.ParentID) != have.ParentID {
+// stays refuses to move a project, or to make it a domain or none.
+func (p placed) stays(domain, parent string, isDomain bool) error {
+	if p.ParentID.Or(parent) != parent {
 		return errs.Forbiddenf("You are not authorized to perform the requested action: Update of `parent_id` is not allowed..")
 	}
-	if p.IsDomain.Or(false) {
+	if bool(p.IsDomain.Or(flag(isDomain))) != isDomain {
 		return errs.Invalidf("Update of `is_domain` is not allowed.")
 	}
-	return unchanged("Cannot change Domain ID", p.DomainID, have.DomainID)
+	return unchanged("Cannot change Domain ID", p.DomainID, domain)
 }
 
 func (h handler) deleteProject(r *httpapi.Request) (any, error) {
-	return nil, h.ids.DeleteProject(r.Ctx(), r.PathValue("project_id"))
+	id := r.PathValue("project_id")
+	err := h.ids.DeleteProject(r.Ctx(), id)
+	if errs.Is(err, errs.NotFound) {
+		if asDomain := h.ids.DeleteDomain(r.Ctx(), id); !errs.Is(asDomain, errs.NotFound) {
+			err = asDomain
+		}
+	}
+	return nil, err
 }

@@ -196,7 +196,7 @@ func TestBadBodiesChangeNothing(t *testing.T) {
 	c.Do("PUT", "/identity/v3/users", nil).Want(405)
 	c.Get("/identity/v3/nothing").Want(404)
 	require.JSONEq(t, string(before), string(c.Get("/identity/v3/users").Want(200).Body))
-	for _, body := range []string{`{"project": {"name": "p", "is_domain": true}}`, `{"project": {"name": "p", "domain_id": "none"}}`, `{"project": {"name": "p", "parent_id": "none"}}`,
+	for _, body := range []string{`{"project": {"name": "p", "is_domain": true, "domain_id": "default"}}`, `{"project": {"name": "p", "tags": ["a", "a"]}}`, `{"project": {"name": "p", "domain_id": "none"}}`, `{"project": {"name": "p", "parent_id": "none"}}`,
 		`{"project": {"name": "p", "tags": ["a,b"]}}`, `{"project": {"name": "p", "tags": [5]}}`, `{"project": {"name": "p", "options": {"immutable": true}}}`} {
 		c.Do("POST", "/identity/v3/projects", body).Want(400)
 	}
