@@ -141,21 +141,27 @@ func (s *Service) sweep(ctx context.Context, tx *store.Tx, changed placement) er
 	return nil
 }
 
-// touch has the hosts of an object follow a change of it, or its end. It is
-// called in the transaction that makes the change.
+// touch has the hosts that need an object follow a change of it, and those
+// that have it follow its end. It is called in the transaction that makes the
+// change.
 func (s *Service) touch(ctx context.Context, tx *store.Tx, kind object, id string) error {
 	hosts, err := s.wanted(ctx, tx, id)
 	if err != nil {
 		return err
 	}
+	for _, host := range hosts {
+		if err := place(ctx, tx, placement{ID: id, Host: host, Kind: kind}); err != nil {
+			return err
+		}
+	}
+	return s.touchPlaced(ctx, tx, id)
+}
+
+// touchPlaced is touch for changes that cannot bring an object to more hosts.
+func (s *Service) touchPlaced(ctx context.Context, tx *store.Tx, id string) error {
 	var there []placement
 	if err := tx.NewSelect().Model(&there).Where("id = ?", id).Scan(ctx); err != nil {
 		return err
-	}
-	for _, host := range hosts {
-		if !slices.ContainsFunc(there, func(pl placement) bool { return pl.Host == host }) {
-			there = append(there, placement{ID: id, Host: host, Kind: kind})
-		}
 	}
 	if len(there) == 0 {
 		return forgetGeneration(ctx, tx, id)

@@ -71,10 +71,11 @@ func (s *Service) changeGroups(ctx context.Context, tx *store.Tx, p *Port, to []
 	return s.touchGroups(ctx, tx, before)
 }
 
-// touchGroups tells the hosts that the members of groups changed.
+// touchGroups tells the hosts that have groups that their members changed. A
+// port that comes to a host brings its groups there.
 func (s *Service) touchGroups(ctx context.Context, tx *store.Tx, ids []string) error {
 	for _, id := range ids {
-		if err := s.touch(ctx, tx, objGroup, id); err != nil {
+		if err := s.touchPlaced(ctx, tx, id); err != nil {
 			return err
 		}
 	}

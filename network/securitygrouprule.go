@@ -153,7 +153,12 @@ func (s *Service) rulesChanged(ctx context.Context, tx *store.Tx, g *SecurityGro
 		about[changed[i].RemoteGroupID] = true
 	}
 	delete(about, "")
-	return s.touchGroups(ctx, tx, slices.Sorted(maps.Keys(about)))
+	for _, id := range slices.Sorted(maps.Keys(about)) {
+		if err := s.touch(ctx, tx, objGroup, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuseRepeated refuses rules that are there already, or twice among the new.

@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type world struct {
 	host  *simnetwork.Host
 	state *simnetwork.State
 	ops   *flow.Engine
+	bus   *event.Bus
 }
 
 func newWorld(t *testing.T) *world {
@@ -47,22 +49,28 @@ func (w *world) startWith(t *testing.T, o *flow.Options) {
 	w.host = simnetwork.New(w.state, &simnetwork.Options{Name: "hv1"})
 	clk := clock.System()
 	w.ops = flow.New(w.db, clk, o)
+	w.bus = event.New(w.db, clk, nil)
 	s, err := network.New(network.Deps{
-		DB: w.db, Clock: clk, Ops: w.ops, Events: event.New(w.db, clk, nil), Drivers: map[string]network.Driver{"hv1": w.host},
-	}, nil)
+		DB: w.db, Clock: clk, Ops: w.ops, Events: w.bus, Drivers: map[string]network.Driver{"hv1": w.host},
+	}, &network.Options{Heartbeat: 5 * time.Millisecond})
 	require.NoError(t, err)
 	w.Service = s
 }
 
 // run carries operations through from now on, until the test ends.
-func (w *world) run(t *testing.T) {
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+func (w *world) run(t *testing.T) { background(t, w.ops.Run) }
+
+// background runs fn until the test ends, or until stop is called.
+func background(t *testing.T, fn func(ctx context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- w.ops.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	go func() { ended <- fn(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		require.NoError(t, <-ended)
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 func as(ctx context.Context, project string, roles ...string) context.Context {

@@ -1,0 +1,140 @@
+package network_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/quota"
+	"github.com/cumulite/cumulite/platform/store"
+)
+
+// equipped is a host with a port, a router and all that they need.
+func equipped(t *testing.T) (*site, *network.Port, *network.Router) {
+	s := newSite(t)
+	stop := background(t, s.ops.Run)
+	ext, _ := s.external("203.0.113.0/24")
+	n, sub := s.network(s.ann, "10.0.0.0/24")
+	r := s.router(ext, sub)
+	p := s.served(n)
+	s.settle()
+	stop()
+	return s, p, r
+}
+
+func TestHostThatLostEverythingGetsItAgain(t *testing.T) {
+	s, p, r := equipped(t)
+	before := s.inventory()
+	s.state = simnetwork.NewState()
+	s.start(t)
+	s.SetMetadataSource(func(context.Context, *network.Port) (network.Metadata, error) {
+		return network.Metadata{Files: map[string][]byte{"f": []byte("x")}}, nil
+	})
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { return len(s.inventory().Ports) == 1 }, 10*time.Second, time.Millisecond)
+	after := s.inventory()
+	require.Equal(t, before, after, "the same, in the same generations")
+	spec, _ := s.state.Router(r.ID)
+	require.NotNil(t, spec.Gateway)
+	require.Eventually(t, func() bool { _, there := s.state.Metadata(p.ID, "f"); return there }, 10*time.Second, time.Millisecond)
+}
+
+func TestStrangersAreRemovedFromHosts(t *testing.T) {
+	s, _, _ := equipped(t)
+	before := s.inventory()
+	ctx := t.Context()
+	require.NoError(t, s.host.EnsureNetwork(ctx, network.NetworkSpec{ID: "stranger", Type: "vxlan", Generation: 1, MTU: 1450}))
+	_, err := s.host.EnsurePort(ctx, network.PortSpec{ID: "strange port", NetworkID: "stranger", MAC: "fa:16:3e:00:00:01", Generation: 1})
+	require.NoError(t, err)
+	require.NoError(t, s.host.EnsureGroup(ctx, network.GroupSpec{ID: "strange group", Generation: 1}))
+	require.NoError(t, s.host.EnsureRouter(ctx, network.RouterSpec{ID: "strange router", Generation: 1}))
+	require.NotEqual(t, before, s.inventory())
+	s.start(t)
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { return len(s.inventory().Networks) == len(before.Networks) }, 10*time.Second, time.Millisecond)
+	require.Equal(t, before, s.inventory())
+}
+
+func TestHostThatComesBackIsBroughtInOrder(t *testing.T) {
+	s, p, _ := equipped(t)
+	var away atomic.Bool
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { return ok(s.ListAgents(s.admin))(s)[0].Alive }, 10*time.Second, time.Millisecond)
+	away.Store(true)
+	s.host.SetFault(func(context.Context, simnetwork.Step) error {
+		if away.Load() {
+			return errs.New(errs.Unavailable, "away")
+		}
+		return nil
+	})
+	require.False(t, ok(s.ListAgents(s.admin))(s)[0].Alive)
+	time.Sleep(20 * time.Millisecond) // several heartbeats
+	away.Store(false)
+	require.NoError(t, s.host.RemovePort(t.Context(), p.ID))
+	require.Eventually(t, func() bool { _, there := s.state.Port(p.ID); return there }, 10*time.Second, time.Millisecond)
+}
+
+func TestChangeThatWasNotBroughtIsTakenUpByTheNextProcess(t *testing.T) {
+	s, p, _ := equipped(t)
+	ok(s.UpdatePort(s.ann, p.ID, network.UpdatePort{AdminStateUp: to(false)}))(s)
+	spec, _ := s.state.Port(p.ID)
+	require.False(t, spec.Disabled)
+	s.start(t)
+	s.run(t)
+	s.settle()
+	spec, _ = s.state.Port(p.ID)
+	require.True(t, spec.Disabled)
+	require.Equal(t, network.PortDown, ok(s.GetPort(s.ann, p.ID))(s).Status)
+}
+
+func TestAgentsAreThoseOfTheHosts(t *testing.T) {
+	s := newSite(t)
+	all := ok(s.ListAgents(s.admin))(s)
+	require.Len(t, all, 4)
+	kinds := map[string]bool{}
+	for _, a := range all {
+		kinds[a.Type] = true
+		require.Equal(t, "hv1", a.Host)
+		require.True(t, a.Alive)
+		require.Equal(t, a.Type, ok(s.GetAgent(s.admin, a.ID))(s).Type)
+	}
+	require.Len(t, kinds, 4)
+	_, err := s.ListAgents(s.ann)
+	require.Equal(t, errs.Forbidden, errs.KindOf(err))
+	_, err = s.GetAgent(s.admin, "none")
+	s.requireFault(err, errs.NotFound, "AgentNotFound")
+}
+
+func TestAvailabilityCountsAddresses(t *testing.T) {
+	s := newSite(t)
+	n, sub := s.network(s.ann, "10.0.0.0/24")
+	six := s.subnet(s.ann, n, "2001:db8::/64")
+	s.port(s.ann, n)
+	all, more, err := s.ListIPAvailability(s.admin, store.Query{Filters: []store.Filter{{Field: "id", Values: []string{n.ID}}}})
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Equal(t, []string{sub.ID, six.ID}, []string{all[0].Subnets[0].SubnetID, all[0].Subnets[1].SubnetID})
+	require.Equal(t, "253", all[0].Subnets[0].Total.String())
+	require.Equal(t, "18446744073709551614", all[0].Subnets[1].Total.String())
+	require.EqualValues(t, 2, all[0].Used)
+	_, _, err = s.ListIPAvailability(s.ann, store.Query{})
+	require.Equal(t, errs.Forbidden, errs.KindOf(err))
+}
+
+func TestDeletedProjectLosesItsLimitsOnly(t *testing.T) {
+	s := newSite(t)
+	n, _ := s.network(s.ann, "10.0.0.0/24")
+	s.limit("ann", "network", 1)
+	background(t, s.bus.Run)
+	require.NoError(t, s.db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		return s.bus.Emit(ctx, tx, "identity", "project.deleted", "ann", nil)
+	}))
+	require.Eventually(t, func() bool { return ok(s.Quotas(s.admin, "ann"))(s)["network"] == quota.Usage{Limit: 100, Used: 1} }, 10*time.Second, time.Millisecond)
+	ok(s.GetNetwork(s.admin, n.ID))(s)
+}
