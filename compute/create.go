@@ -70,7 +70,7 @@ func (s *Service) insertServers(ctx context.Context, tx *store.Tx, o *order) ([]
 	for i := range made {
 		made[i] = o.model
 		made[i].Number = last - int64(n-1-i)
-		o.identify(&made[i], i)
+		o.identify(&made[i], i, n)
 		if err := s.insertServer(ctx, tx, &made[i], o); err != nil {
 			return nil, err
 		}
@@ -78,14 +78,14 @@ func (s *Service) insertServers(ctx context.Context, tx *store.Tx, o *order) ([]
 	return made, nil
 }
 
-// identify gives the i-th server of an order what is its own.
-func (o *order) identify(srv *Server, i int) {
+// identify gives the i-th of n servers what is its own.
+func (o *order) identify(srv *Server, i, n int) {
 	srv.ID, srv.LaunchIndex = uuid.NewString(), i
-	if o.Max > 1 {
+	if n > 1 {
 		srv.Name = fmt.Sprintf("%s-%d", o.Name, i+1)
 	}
 	switch {
-	case o.Hostname != "" && o.Max > 1:
+	case o.Hostname != "" && n > 1:
 		srv.Hostname = fmt.Sprintf("%s-%d", o.Hostname, i+1)
 	case o.Hostname != "":
 		srv.Hostname = o.Hostname

@@ -190,6 +190,9 @@ func (s *Service) changeInterfaces(ctx context.Context, tx *store.Tx, id string,
 	if err := s.emit(ctx, tx, "updated", srv); err != nil {
 		return err
 	}
+	if err := s.refreshMetadata(ctx, tx, srv); err != nil {
+		return err
+	}
 	return s.save(ctx, tx, srv, "interfaces")
 }
 

@@ -228,18 +228,14 @@ func addressesOf(ports []network.Attachment) (local, public string) {
 }
 
 // refreshArgs are those of the operation that brings metadata up to date.
-type refreshArgs struct{ Ports []string }
+type refreshArgs struct{ Interfaces []Interface }
 
 // refreshMetadata has the hosts told of a server's metadata once more.
 func (s *Service) refreshMetadata(ctx context.Context, tx *store.Tx, srv *Server) error {
 	if len(srv.Interfaces) == 0 {
 		return nil // it is told when its ports are plugged in
 	}
-	ports := make([]string, len(srv.Interfaces))
-	for i := range srv.Interfaces {
-		ports[i] = srv.Interfaces[i].PortID
-	}
-	_, err := s.ops.refresh.Start(ctx, tx, srv.ID, refreshArgs{Ports: ports})
+	_, err := s.ops.refresh.Start(ctx, tx, srv.ID, refreshArgs{Interfaces: srv.Interfaces})
 	return err
 }
 
@@ -248,12 +244,7 @@ func (s *Service) refreshOperation() flow.Operation[refreshArgs] {
 		Kind:     "compute.server.refresh_metadata",
 		Deadline: time.Minute,
 		Steps: []flow.Step[refreshArgs]{{Name: "refresh_metadata", Do: func(ctx context.Context, r *flow.Run[refreshArgs]) error {
-			for _, port := range r.Args.Ports {
-				if err := s.Networks.RefreshMetadata(asCompute(ctx), port); err != nil && !errs.Is(err, errs.NotFound) {
-					return err
-				}
-			}
-			return nil
+			return s.tellGuest(ctx, r.Args.Interfaces)
 		}}},
 	}
 }

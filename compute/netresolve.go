@@ -72,12 +72,28 @@ func (s *Service) plan(ctx context.Context, r RequestedNetwork) (plannedPort, er
 	if err != nil {
 		return plannedPort{}, err
 	}
-	if r.FixedIP != "" {
-		if _, err := netip.ParseAddr(r.FixedIP); err != nil {
-			return plannedPort{}, errs.Invalidf("Invalid fixed IP address (%s)", r.FixedIP)
-		}
+	if err := s.freeAddress(ctx, n.ID, r.FixedIP); err != nil {
+		return plannedPort{}, err
 	}
 	return plannedPort{NetworkID: n.ID, FixedIP: r.FixedIP, Tag: r.Tag, Owned: true}, s.usable(ctx, n)
+}
+
+// freeAddress refuses an address that is none, or that another port has. Who
+// is faster to take it from now on is decided when the port is made.
+func (s *Service) freeAddress(ctx context.Context, networkID, text string) error {
+	if text == "" {
+		return nil
+	}
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return errs.Invalidf("Invalid fixed IP address (%s)", text)
+	}
+	taken, _, err := s.Networks.ListPorts(asCompute(ctx), store.Query{Limit: 1, Filters: []store.Filter{
+		{Field: "network_id", Values: []string{networkID}}, {Field: "fixed_ips", Values: []string{"ip_address=" + ip.String()}}}})
+	if err == nil && len(taken) > 0 {
+		return errs.Invalidf("Fixed IP address %s is already in use.", text)
+	}
+	return err
 }
 
 // usable refuses networks that servers cannot be on.

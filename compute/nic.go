@@ -76,12 +76,18 @@ func (s *Service) plugAll(ctx context.Context, srv *Server, interfaces []Interfa
 		}
 		nics = append(nics, nic)
 	}
-	for _, i := range interfaces[:max(0, len(interfaces)-1)] { // these were told before the last was there
-		if err := s.Networks.RefreshMetadata(asCompute(ctx), i.PortID); err != nil {
-			return nil, err
+	// All but the last were told before it was there.
+	return nics, s.tellGuest(ctx, interfaces[:max(0, len(interfaces)-1)])
+}
+
+// tellGuest has the hosts of ports ask for the guest's metadata again.
+func (s *Service) tellGuest(ctx context.Context, interfaces []Interface) error {
+	for _, i := range interfaces {
+		if err := s.Networks.RefreshMetadata(asCompute(ctx), i.PortID); err != nil && !errs.Is(err, errs.NotFound) {
+			return err
 		}
 	}
-	return nics, nil
+	return nil
 }
 
 func (s *Service) plug(ctx context.Context, srv *Server, portID string) (NIC, error) {

@@ -122,6 +122,8 @@ func TestRebuildMakesTheGuestAnew(t *testing.T) {
 	view, _ := w.states["hv1"].View(s.ID)
 	require.Equal(t, 1, view.Boots, "it is another guest")
 	require.Len(t, view.NICs, 1, "on the same port")
+	told, _ := w.nics["hv1"].Metadata(got.Interfaces[0].PortID, "openstack/latest/meta_data.json")
+	require.Contains(t, string(told), `"meta":{"k":"v"}`, "and is told who it is now")
 
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStop))
 	w.idle(t)

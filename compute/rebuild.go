@@ -172,6 +172,9 @@ func (s *Service) spawnAnew(ctx context.Context, r *flow.Run[rebuildArgs]) error
 	if err != nil {
 		return err
 	}
+	if err := s.tellGuest(ctx, srv.Interfaces); err != nil {
+		return err
+	}
 	if err := h.Create(ctx, r.ID, spec); err != nil || !r.Args.Start {
 		return err
 	}

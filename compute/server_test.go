@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/drivers/sim/simcompute"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -198,6 +199,18 @@ func TestAdministratorResetsAState(t *testing.T) {
 	w.idle(t)
 	require.Equal(t, "ACTIVE", w.get(t, s.ID).Status())
 	refused(t, errs.Invalid, w.ResetServer(admin(t), s.ID, compute.VMPaused))
+
+	fault, reached, release := simcompute.HangAt("create", "begin")
+	defer release()
+	w.hosts["hv1"].SetFault(fault)
+	made, err := w.CreateServer(member(t), w.request(t))
+	require.NoError(t, err)
+	<-reached
+	refused(t, errs.Conflict, w.ResetServer(admin(t), made[0].ID, compute.VMActive))
+	require.NoError(t, w.ResetServer(admin(t), made[0].ID, compute.VMError))
+	w.idle(t)
+	given := w.get(t, made[0].ID)
+	require.Equal(t, []string{"ERROR", "", ""}, []string{given.Status(), string(given.Task), given.Host})
 }
 
 func TestInterfacesComeAndGo(t *testing.T) {
@@ -218,7 +231,8 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	_, err = w.AttachInterface(member(t), s.ID, compute.AttachInterface{NetworkID: "none"})
 	refused(t, errs.NotFound, err)
 	_, err = w.AttachInterface(member(t), s.ID, compute.AttachInterface{NetworkID: w.netID, FixedIP: "10.0.9.9"})
-	require.Error(t, err, "the address is taken")
+	refused(t, errs.Invalid, err)
+	require.Equal(t, "Fixed IP address 10.0.9.9 is already in use.", errs.Message(err))
 	require.Len(t, w.get(t, s.ID).Interfaces, 2)
 
 	refused(t, errs.NotFound, w.DetachInterface(member(t), s.ID, w.netID))

@@ -128,19 +128,23 @@ func (s *Service) lockChanged(ctx context.Context, tx *store.Tx, srv *Server, wh
 }
 
 // ResetServer says that a server is in VMActive or VMError, whatever it is in.
-// What is being done to it is ended.
+// What is being done to it is ended. One that is being built can only be given
+// up: it is in VMError once what was built of it is gone.
 func (s *Service) ResetServer(ctx context.Context, id string, to VMState) error {
 	if to != VMActive && to != VMError {
 		return errs.Invalidf("A server can only be reset to 'active' or 'error'.")
 	}
 	_, err := s.changeServer(ctx, ActionServerReset, id, func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
-		if srv.Task == TaskDeleting {
+		built := srv.VM != VMBuilding
+		if srv.Task == TaskDeleting || !built && to == VMActive {
 			return nil, errs.Conflictf("Cannot 'reset state' instance %s while it is in task_state %s", id, srv.Task)
 		}
 		if err := s.Ops.Cancel(ctx, tx, id); err != nil {
 			return nil, err
 		}
-		srv.VM, srv.Task = to, TaskNone
+		if built {
+			srv.VM, srv.Task = to, TaskNone
+		}
 		if to == VMActive {
 			srv.Fault = nil
 		}
