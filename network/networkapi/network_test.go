@@ -163,7 +163,7 @@ func TestSubnetAndPortShowWhatTheyAre(t *testing.T) {
 	require.Equal(t, "unbound", shown["binding:vif_type"])
 	require.Equal(t, object{}, shown["binding:vif_details"])
 	for _, filter := range []string{"ip_address=10.0.0.7", "subnet_id=" + s["id"].(string), "ip_address_substr=0.0.7"} {
-		require.Len(t, c.get("/ports?fixed_ips="+filter)["ports"], 1, filter)
+		require.Len(t, c.get("/ports?fixed_ips=" + filter)["ports"], 1, filter)
 	}
 	c.refused("GET", "/ports?fixed_ips=x", nil, 400, "HTTPBadRequest")
 	s = c.call("PUT", "/subnets/"+s["id"].(string), object{"subnet": object{"gateway_ip": nil, "host_routes": nil, "dns_nameservers": []string{}}}, 200)["subnet"].(object)
