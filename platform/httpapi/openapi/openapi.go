@@ -102,11 +102,21 @@ func (d *document) rowSchema(r httpapi.Route, of any, sh wire.Shape) object {
 			x = object{}
 		}
 		x["action-name"] = r.BodyKey
+		s = named(s, r.BodyKey)
 	}
 	if x != nil {
 		s["x-openstack"] = x
 	}
 	return s
+}
+
+// named gives the schema of a body that is a map as one of the name that its row takes.
+func named(s object, name string) object {
+	inner, isMap := s["additionalProperties"].(object)
+	if !isMap || s["properties"] != nil {
+		return s
+	}
+	return object{"type": "object", "properties": object{name: inner}, "required": []any{name}, "additionalProperties": false}
 }
 
 // addSchema puts a schema at in[name].content[media], as an alternative to those there.
