@@ -88,7 +88,7 @@ func (h handler) floatingIPRows() []httpapi.Route {
 		one: "floatingip", many: "floatingips", path: "/floatingips",
 		filters:  []string{"floating_network_id", "floating_ip_address", "router_id", "port_id", "fixed_ip_address", "status"},
 		unsorted: []string{"status"},
-		show:     showFloatingIP, id: func(f *network.FloatingIP) string { return f.ID },
+		view:     floatingIPView{}, show: showFloatingIP, id: func(f *network.FloatingIP) string { return f.ID },
 		get: h.networks.GetFloatingIP, list: h.networks.ListFloatingIPs, remove: h.networks.DeleteFloatingIP,
 		create: making((*newFloatingIP).domain, h.networks.CreateFloatingIPs),
 		update: changing((*changedFloatingIP).domain, h.networks.UpdateFloatingIP),

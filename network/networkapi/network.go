@@ -93,7 +93,7 @@ func (h handler) networkRows() []httpapi.Route {
 		filters: []string{"name", "status", "admin_state_up", "shared", "router:external", "is_default", "port_security_enabled", "mtu", "dns_domain",
 			"provider:network_type", "provider:physical_network", "provider:segmentation_id"},
 		unsorted: []string{"status"},
-		show:     h.showNetwork, id: func(n *network.Network) string { return n.ID },
+		view:     networkView{}, show: h.showNetwork, id: func(n *network.Network) string { return n.ID },
 		get: h.networks.GetNetwork, list: h.networks.ListNetworks, remove: h.networks.DeleteNetwork,
 		create: making((*newNetwork).domain, h.networks.CreateNetworks),
 		update: changing((*changedNetwork).domain, h.networks.UpdateNetwork),
@@ -111,10 +111,19 @@ func hiddenOfNetworks(attribute string) policy.Action {
 	return ""
 }
 
+// zones gives the zones of what is served in one, once it is.
+func zones(served bool) []string {
+	if !served {
+		return nil
+	}
+	return []string{network.Zone}
+}
+
 func (h handler) showNetwork(ctx context.Context, n *network.Network) any {
 	out := networkView{
 		standard: showStandard(&n.Standard), Name: n.Name, Status: "ACTIVE", AdminStateUp: n.AdminStateUp, Shared: n.Shared, External: n.External,
 		PortSecurity: n.PortSecurity, MTU: n.MTU, DNSDomain: n.DNSDomain, Subnets: n.Subnets, ZoneHints: n.ZoneHints,
+		AvailabilityZones: zones(len(n.Subnets) > 0),
 	}
 	if n.External {
 		out.IsDefault = &n.IsDefault

@@ -182,7 +182,7 @@ func (h handler) portRows() []httpapi.Route {
 		filters: []string{"name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner", "dns_name", "port_security_enabled",
 			"binding:host_id", "binding:vnic_type", "fixed_ips", "security_groups"},
 		unsorted: []string{"fixed_ips", "security_groups"},
-		show:     h.showPort, id: func(p *network.Port) string { return p.ID },
+		view:     portView{}, show: h.showPort, id: func(p *network.Port) string { return p.ID },
 		get: h.networks.GetPort, list: h.networks.ListPorts, remove: h.networks.DeletePort,
 		create: making((*newPort).domain, h.networks.CreatePorts),
 		update: changing((*changedPort).domain, h.networks.UpdatePort),

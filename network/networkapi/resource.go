@@ -3,6 +3,7 @@ package networkapi
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,8 @@ type resource[T, New, Change any] struct {
 	filters   []string // parameters of lists, beside those of all resources
 	unsorted  []string // those of them that lists cannot be sorted by
 
-	show   func(context.Context, *T) any
+	view   any                           // zero of what show gives
+	show   func(context.Context, *T) any // as the caller may see it
 	id     func(*T) string
 	get    func(context.Context, string) (*T, error)
 	list   func(context.Context, store.Query) ([]T, bool, error)
@@ -40,18 +42,24 @@ type resource[T, New, Change any] struct {
 // rows gives the rows of the resource, {"…": […]} beside {"…": {…}} on POST.
 func (k *resource[T, New, Change]) rows() []httpapi.Route {
 	action := func(verb string) policy.Action { return policy.Action(verb + "_" + k.one) }
-	item := k.path + "/{id}"
+	item, one, many := k.path+"/{id}", documented(k.one, reflect.TypeOf(k.view)), documented(k.many, reflect.SliceOf(reflect.TypeOf(k.view)))
 	rows := []httpapi.Route{
-		{Method: "GET", Pattern: k.path, Action: action("get"), Handle: k.serveList},
-		{Method: "POST", Pattern: k.path, BodyKey: k.one, Action: action("create"), Request: keyed[New]{}, Status: http.StatusCreated, Handle: httpapi.Body(k.serveCreate)},
-		{Method: "POST", Pattern: k.path, BodyKey: k.many, Action: action("create"), Request: keyed[[]New]{}, Status: http.StatusCreated, Handle: httpapi.Body(k.serveBulk)},
-		{Method: "GET", Pattern: item, Action: action("get"), Handle: k.serveShow},
+		{Method: "GET", Pattern: k.path, Action: action("get"), Response: many, Handle: k.serveList},
+		{Method: "POST", Pattern: k.path, BodyKey: k.one, Action: action("create"), Request: keyed[New]{}, Response: one, Status: http.StatusCreated, Handle: httpapi.Body(k.serveCreate)},
+		{Method: "POST", Pattern: k.path, BodyKey: k.many, Action: action("create"), Request: keyed[[]New]{}, Response: many, Status: http.StatusCreated, Handle: httpapi.Body(k.serveBulk)},
+		{Method: "GET", Pattern: item, Action: action("get"), Response: one, Handle: k.serveShow},
 		{Method: "DELETE", Pattern: item, Action: action("delete"), Status: http.StatusNoContent, Handle: k.serveDelete},
 	}
 	if k.update != nil {
-		rows = append(rows, httpapi.Route{Method: "PUT", Pattern: item, BodyKey: k.one, Action: action("update"), Request: keyed[Change]{}, Handle: httpapi.Body(k.serveUpdate)})
+		rows = append(rows, httpapi.Route{Method: "PUT", Pattern: item, BodyKey: k.one, Action: action("update"), Request: keyed[Change]{}, Response: one, Handle: httpapi.Body(k.serveUpdate)})
 	}
 	return rows
+}
+
+// documented gives a zero body with one name, for the row's description.
+func documented(name string, of reflect.Type) any {
+	field := reflect.StructField{Name: "Body", Type: of, Tag: reflect.StructTag(`json:"` + name + `"`)}
+	return reflect.Zero(reflect.StructOf([]reflect.StructField{field})).Interface()
 }
 
 // answer dresses what a method of the service gave.

@@ -103,7 +103,7 @@ func (h handler) routers() *resource[network.Router, newRouter, changedRouter] {
 	return &resource[network.Router, newRouter, changedRouter]{
 		one: "router", many: "routers", path: "/routers",
 		filters: []string{"name", "admin_state_up", "status"}, unsorted: []string{"status"},
-		show: showRouter, id: func(r *network.Router) string { return r.ID },
+		view: routerView{}, show: showRouter, id: func(r *network.Router) string { return r.ID },
 		get: h.networks.GetRouter, list: h.networks.ListRouters, remove: h.networks.DeleteRouter,
 		create: making((*newRouter).domain, h.networks.CreateRouters),
 		update: changing((*changedRouter).domain, h.networks.UpdateRouter),
@@ -111,7 +111,8 @@ func (h handler) routers() *resource[network.Router, newRouter, changedRouter] {
 }
 
 func showRouter(_ context.Context, r *network.Router) any {
-	out := routerView{standard: showStandard(&r.Standard), Name: r.Name, Status: "ACTIVE", AdminStateUp: r.AdminStateUp, Routes: showRoutes(r.Routes), ZoneHints: r.ZoneHints}
+	out := routerView{standard: showStandard(&r.Standard), Name: r.Name, Status: "ACTIVE", AdminStateUp: r.AdminStateUp, Routes: showRoutes(r.Routes), ZoneHints: r.ZoneHints,
+		AvailabilityZones: zones(r.Host != "")}
 	if r.GatewayNetworkID != "" {
 		out.Gateway = &gatewayView{r.GatewayNetworkID, r.EnableSNAT, showFixedIPs(r.GatewayAddresses)}
 	}

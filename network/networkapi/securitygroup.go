@@ -48,7 +48,7 @@ func (h handler) groupRows() []httpapi.Route {
 	k := &resource[network.SecurityGroup, newGroup, changedGroup]{
 		one: "security_group", many: "security_groups", path: "/security-groups",
 		filters: []string{"name", "stateful"},
-		show:    showGroup, id: func(g *network.SecurityGroup) string { return g.ID },
+		view:    groupView{}, show: showGroup, id: func(g *network.SecurityGroup) string { return g.ID },
 		get: h.networks.GetSecurityGroup, list: h.networks.ListSecurityGroups, remove: h.networks.DeleteSecurityGroup,
 		create: making((*newGroup).domain, h.networks.CreateSecurityGroups),
 		update: changing((*changedGroup).domain, h.networks.UpdateSecurityGroup),
@@ -131,7 +131,7 @@ func (h handler) ruleRows() []httpapi.Route {
 	k := &resource[network.SecurityGroupRule, newRule, struct{}]{
 		one: "security_group_rule", many: "security_group_rules", path: "/security-group-rules",
 		filters: []string{"security_group_id", "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix", "remote_group_id"},
-		show:    showRule, id: func(r *network.SecurityGroupRule) string { return r.ID },
+		view:    ruleView{}, show: showRule, id: func(r *network.SecurityGroupRule) string { return r.ID },
 		get: h.networks.GetSecurityGroupRule, list: h.networks.ListSecurityGroupRules, remove: h.networks.DeleteSecurityGroupRule,
 		create: making((*newRule).domain, h.networks.CreateSecurityGroupRules),
 	}

@@ -136,7 +136,7 @@ func (h handler) subnetRows() []httpapi.Route {
 		one: "subnet", many: "subnets", path: "/subnets",
 		filters:  []string{"name", "network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "ipv6_ra_mode", "ipv6_address_mode", "shared"},
 		unsorted: []string{"shared"},
-		show:     showSubnet, id: func(s *network.Subnet) string { return s.ID },
+		view:     subnetView{}, show: showSubnet, id: func(s *network.Subnet) string { return s.ID },
 		get: h.networks.GetSubnet, list: h.networks.ListSubnets, remove: h.networks.DeleteSubnet,
 		create: making((*newSubnet).domain, h.networks.CreateSubnets),
 		update: changing((*changedSubnet).domain, h.networks.UpdateSubnet),
