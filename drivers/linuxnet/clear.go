@@ -31,7 +31,7 @@ func Clear(stateDir string, opts *Options) error {
 		return err
 	}
 	defer space.Close() //nolint:errcheck // it stays
-	n := names(o.Prefix)
+	n := namesOf(o.Prefix, stateDir)
 	err = errors.Join(clearLinks(space, n), clearSpaces(n), filter.Remove(space, n.filter()))
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -31,8 +32,8 @@ var networkTypes = []string{"local", "flat", "vxlan"}
 // Options are what is not the default of a Driver.
 type Options struct {
 	Name string // of this host, as compute knows it; the system's host name
-	// Prefix of all links, namespaces and tables: two or three small letters,
-	// on this machine no other driver's and no other links'. "cml"
+	// Prefix of all links and tables: two or three small letters, in the
+	// namespace no other driver's and no other links'. "cml"
 	Prefix    string
 	Namespace string // network namespace of bridges and taps, by name or path; the process's own
 	Logger    *slog.Logger
@@ -97,7 +98,7 @@ func Open(stateDir string, opts *Options) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{
-		o: o, names: names(o.Prefix), lock: lock,
+		o: o, names: namesOf(o.Prefix, stateDir), lock: lock,
 		changed: map[string]bool{}, dhcp: map[string]*dhcp.Responder{}, metadata: map[string]*metadata.Server{},
 	}
 	if err := d.open(stateDir); err != nil {
@@ -160,15 +161,7 @@ func loadKind[T any](dir, kind string, before error) (*state.Records[T], error) 
 func (d *Driver) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var failed error
-	for id, r := range d.dhcp {
-		failed = errors.Join(failed, r.Close())
-		delete(d.dhcp, id)
-	}
-	for id, s := range d.metadata {
-		failed = errors.Join(failed, s.Close())
-		delete(d.metadata, id)
-	}
+	failed := errors.Join(closeAll(d.dhcp), closeAll(d.metadata))
 	if d.space != nil {
 		failed = errors.Join(failed, d.space.Close())
 		d.space = nil
@@ -177,6 +170,20 @@ func (d *Driver) Close() error {
 		failed = errors.Join(failed, d.lock.Close())
 		d.lock = nil
 	}
+	return failed
+}
+
+// closeAll closes all at once: the kernel takes its time for each.
+func closeAll[T io.Closer](all map[string]T) error {
+	ended := make(chan error, len(all))
+	for _, c := range all {
+		go func() { ended <- c.Close() }()
+	}
+	var failed error
+	for range all {
+		failed = errors.Join(failed, <-ended)
+	}
+	clear(all)
 	return failed
 }
 

@@ -1,6 +1,7 @@
 package linuxnet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/http"
 	"net/netip"
@@ -249,4 +250,15 @@ func TestAChangedMACIsTheOnlyOne(t *testing.T) {
 	m.ensure(c)
 	require.True(t, m.reaches(a.ID, b.ID, packetOf(a, b, frame.UDP, 1, 2)))
 	require.True(t, m.reaches(a.ID, c.ID, packetOf(a, c, frame.UDP, 1, 2)))
+}
+
+func TestLongAnswersArriveWhole(t *testing.T) {
+	m := newMachine(t)
+	m.open()
+	p := m.port(m.net("10.1.0.0/24", false), "10.1.0.10")
+	long := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	require.NoError(t, m.driver.SetMetadata(t.Context(), p.ID, network.Metadata{Files: map[string][]byte{"long": long}}))
+	got, answered := m.Metadata(t, p.ID, "/long")
+	require.True(t, answered)
+	require.True(t, bytes.Equal(long, got))
 }

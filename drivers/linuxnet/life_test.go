@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,9 +61,9 @@ func TestEverythingComesBackAfterARebootOfTheHost(t *testing.T) {
 	before, err := m.driver.Inventory(t.Context())
 	require.NoError(t, err)
 	m.close()
-	require.NoError(t, clearLinks(m.space, names(m.opts.Prefix)))
-	require.NoError(t, clearSpaces(names(m.opts.Prefix)))
-	require.NoError(t, filter.Remove(m.space, names(m.opts.Prefix).filter()))
+	require.NoError(t, clearLinks(m.space, m.names()))
+	require.NoError(t, clearSpaces(m.names()))
+	require.NoError(t, filter.Remove(m.space, m.names().filter()))
 
 	after, err := m.open().Inventory(t.Context())
 	require.NoError(t, err)
@@ -132,7 +133,9 @@ func (m *machine) snapshot() (all []string) {
 	for _, t := range tables {
 		all = append(all, "table "+t.Name)
 	}
-	spaces, err := namespace.List(func(name string) bool { return names(m.opts.Prefix).isSpace(name) })
+	spaces, err := namespace.List(func(name string) bool {
+		return strings.HasPrefix(name, m.opts.Prefix) || strings.HasPrefix(name, "zz"+m.opts.Prefix[:1])
+	})
 	require.NoError(m.t, err)
 	return append(all, spaces...)
 }
@@ -148,6 +151,10 @@ func TestClearTakesAwayAllThatIsOursAndNothingElse(t *testing.T) {
 	neighbour.open()
 	defer func() { require.NoError(t, Clear(neighbour.dir, &neighbour.opts)) }()
 	w := neighbour.whole()
+	twin := newMachine(t) // one with the same names, in another namespace
+	twin.opts.Prefix = m.opts.Prefix
+	twin.open()
+	v := twin.whole()
 	before := m.snapshot()
 
 	m.open()
@@ -159,6 +166,7 @@ func TestClearTakesAwayAllThatIsOursAndNothingElse(t *testing.T) {
 	require.Equal(t, before, m.snapshot())
 	require.NoDirExists(t, m.dir)
 	require.NoError(t, Clear(m.dir, &m.opts), "what is not there is no error")
+	twin.requireWorks(v)
 	neighbour.requireWorks(w)
 	neighbour.close()
 }
@@ -264,4 +272,39 @@ func TestALostBridgeIsMadeAgainWithAllThatWasPluggedIn(t *testing.T) {
 	require.NoError(t, remove(m.space, d.names.link(bridge, w.n.ID)))
 	require.NoError(t, d.EnsureNetwork(t.Context(), w.n))
 	require.True(t, m.reaches(w.ext.ID, w.p.ID, w.knock(5000)))
+}
+
+func BenchmarkEnsureRouter(b *testing.B) {
+	m := newMachine(b)
+	m.open()
+	n, ext := m.net("10.1.0.0/24", false), m.net("203.0.113.0/24", true)
+	for b.Loop() {
+		r := m.outside(n, ext, map[string]string{"203.0.113.50": "10.1.0.10"})
+		b.StopTimer()
+		require.NoError(b, m.driver.RemoveRouter(b.Context(), r.ID))
+		b.StartTimer()
+	}
+}
+
+func BenchmarkEnsureNetwork(b *testing.B) {
+	m := newMachine(b)
+	m.open()
+	for b.Loop() {
+		n := m.net("10.1.0.0/24", false)
+		b.StopTimer()
+		require.NoError(b, m.driver.RemoveNetwork(b.Context(), n.ID))
+		b.StartTimer()
+	}
+}
+
+func BenchmarkReopen(b *testing.B) {
+	m := newMachine(b)
+	m.open()
+	n, g := m.net("10.0.0.0/16", false), m.openGroup()
+	for i := range 200 {
+		m.port(n, netip.AddrFrom4([4]byte{10, 0, 1, byte(i + 2)}).String(), g)
+	}
+	for b.Loop() {
+		m.open()
+	}
 }

@@ -85,6 +85,8 @@ func (m *machine) open() *Driver {
 	return d
 }
 
+func (m *machine) names() names { return namesOf(m.opts.Prefix, m.dir) }
+
 func (m *machine) close() {
 	for _, w := range m.wires {
 		require.NoError(m.t, w.end())

@@ -2,7 +2,9 @@ package linuxnet
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -33,29 +35,36 @@ const idLen = 11
 
 var prefixes = regexp.MustCompile(`^[a-z]{2,3}$`)
 
-// names gives things the names by which they are known to be ours.
-type names string
+// names gives things the names by which they are known to be ours: links and
+// tables in their namespace by the prefix, namespaces, which all drivers of the
+// machine share, by the state directory too.
+type names struct{ prefix, spaces string }
+
+func namesOf(prefix, stateDir string) names {
+	sum := sha256.Sum256([]byte(filepath.Clean(stateDir)))
+	return names{prefix: prefix, spaces: fmt.Sprintf("%s-%x-", prefix, sum[:3])}
+}
 
 // link names the link of one kind for an object.
 func (n names) link(kind, id string) string {
-	return string(n) + kind + strings.ReplaceAll(id, "-", "")[:idLen]
+	return n.prefix + kind + strings.ReplaceAll(id, "-", "")[:idLen]
 }
 
 // ours matches the names that link gives.
 func (n names) ours() *regexp.Regexp {
-	return regexp.MustCompile("^" + string(n) + "[btrmph][0-9a-f]{11}$")
+	return regexp.MustCompile("^" + n.prefix + "[btrmph][0-9a-f]{11}$")
 }
 
 // space names the namespace of one kind for an object.
-func (n names) space(kind, id string) string { return string(n) + "-" + kind + "-" + id }
+func (n names) space(kind, id string) string { return n.spaces + kind + "-" + id }
 
 // isSpace matches the names that space gives.
 func (n names) isSpace(name string) bool {
-	return strings.HasPrefix(name, string(n)+"-"+routerSpace+"-") || strings.HasPrefix(name, string(n)+"-"+metadataSpace+"-")
+	return strings.HasPrefix(name, n.spaces+routerSpace+"-") || strings.HasPrefix(name, n.spaces+metadataSpace+"-")
 }
 
 func (n names) filter() filter.Names {
-	p := string(n)
+	p := n.prefix
 	return filter.Names{Table: "cumulite-" + p, Links: p, Bridges: p + bridge, Taps: p + tap, Metadata: p + metadataAt}
 }
 

@@ -37,13 +37,13 @@ var nothing = []unix.SockFilter{{Code: unix.BPF_RET, K: 0}}
 // Open opens a socket on a link in a namespace. It gets the frames that come
 // in from the link and pass the filter.
 func Open(space *namespace.Space, link string, filter []unix.SockFilter) (*Socket, error) {
+	nic, err := space.Links.LinkByName(link)
+	if err != nil {
+		return nil, err
+	}
 	var fd int
-	err := space.Do(func() error {
-		nic, err := net.InterfaceByName(link)
-		if err != nil {
-			return err
-		}
-		fd, err = open(nic.Index, filter)
+	err = space.Do(func() (err error) {
+		fd, err = open(nic.Attrs().Index, filter)
 		return os.NewSyscallError("packet socket on "+link, err)
 	})
 	if err != nil {
