@@ -56,6 +56,7 @@ func TestRulesAreKeptInOneForm(t *testing.T) {
 		"any":               {rule{Protocol: "any", Ethertype: "ipv6"}, network.SecurityGroupRule{Ethertype: "IPv6"}, ""},
 		"names":             {rule{Protocol: "TCP", PortMin: to(80), PortMax: to(80)}, network.SecurityGroupRule{Ethertype: "IPv4", Protocol: "tcp", PortMin: to(80), PortMax: to(80)}, ""},
 		"numbers":           {rule{Protocol: "6"}, network.SecurityGroupRule{Ethertype: "IPv4", Protocol: "6"}, ""},
+		"any by its name":   {rule{Protocol: "IP"}, network.SecurityGroupRule{Ethertype: "IPv4", Protocol: "ip"}, ""},
 		"all ports":         {rule{Protocol: "udp", PortMin: to(1), PortMax: to(65535)}, network.SecurityGroupRule{Ethertype: "IPv4", Protocol: "udp"}, ""},
 		"ping":              {rule{Protocol: "icmp", PortMin: to(8), PortMax: to(0)}, network.SecurityGroupRule{Ethertype: "IPv4", Protocol: "icmp", PortMin: to(8), PortMax: to(0)}, ""},
 		"ICMP of IPv6":      {rule{Protocol: "icmp", Ethertype: "IPv6"}, network.SecurityGroupRule{Ethertype: "IPv6", Protocol: "ipv6-icmp"}, ""},
