@@ -19,8 +19,24 @@ type beat struct {
 
 // beats are those of all hosts. The zero value is ready.
 type beats struct {
-	mu    sync.Mutex
-	hosts map[string]beat
+	mu      sync.Mutex
+	watched bool // by Run, so that a host that comes back is noticed
+	hosts   map[string]beat
+}
+
+// away tells whether a host is known not to answer: calls to it would only
+// hold up those to others.
+func (b *beats) away(host string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	it, known := b.hosts[host]
+	return b.watched && known && !it.Alive
+}
+
+func (b *beats) watch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watched = true
 }
 
 func (b *beats) of(host string) beat {
@@ -58,6 +74,7 @@ const (
 // brought to it, what it has and should not is taken away, when it is seen
 // first, when it comes back, and now and then. It must not be called twice.
 func (s *Service) Run(ctx context.Context) error {
+	s.beats.watch()
 	var all sync.WaitGroup
 	for host := range s.Drivers {
 		all.Go(func() { s.watch(ctx, host) })

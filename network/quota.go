@@ -42,7 +42,10 @@ func (s *Service) Quotas(ctx context.Context, projectID string) (map[quota.Resou
 
 // DefaultQuotas gives what projects may have that have no limits of their own.
 func (s *Service) DefaultQuotas(ctx context.Context, projectID string) (map[quota.Resource]int, error) {
-	return s.quotas.Defaults(), s.policy.Check(ctx, ActionGetQuota, quotaTarget(projectID))
+	if err := s.policy.Check(ctx, ActionGetQuota, quotaTarget(projectID)); err != nil {
+		return nil, err
+	}
+	return s.quotas.Limits(ctx, s.DB.Read(), quota.Everyone)
 }
 
 // SetQuotas gives a project limits of its own, leaving those it does not name,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -41,14 +42,14 @@ func loadTags(ctx context.Context, db bun.IDB, byID map[string]*Standard) error 
 // tagFilters are those of every list: all of the tags, any of them, or not.
 var tagFilters = map[string]func(*bun.SelectQuery, store.Filter) (*bun.SelectQuery, error){
 	"tags": func(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
-		return hasTags(q, f, "SELECT COUNT(*)", true), nil
+		return hasTags(q, f, true), nil
 	},
 	"tags-any": func(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) { return anyTag(q, f, "EXISTS"), nil },
 	"not-tags-any": func(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
 		return anyTag(q, f, "NOT EXISTS"), nil
 	},
 	"not-tags": func(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
-		return hasTags(q, f, "SELECT COUNT(*)", false), nil
+		return hasTags(q, f, false), nil
 	},
 }
 
@@ -60,13 +61,13 @@ func listed(f store.Filter) (tags []string) {
 	return slices.Compact(tags)
 }
 
-func hasTags(q *bun.SelectQuery, f store.Filter, count string, all bool) *bun.SelectQuery {
+func hasTags(q *bun.SelectQuery, f store.Filter, all bool) *bun.SelectQuery {
 	compare := "="
 	if !all {
 		compare = "<>"
 	}
 	tags := listed(f)
-	return q.Where("("+count+" FROM network_tags WHERE resource_id = ?TableAlias.id AND tag IN (?)) "+compare+" ?", bun.List(tags), len(tags))
+	return q.Where("(SELECT COUNT(*) FROM network_tags WHERE resource_id = ?TableAlias.id AND tag IN (?)) "+compare+" ?", bun.List(tags), len(tags))
 }
 
 func anyTag(q *bun.SelectQuery, f store.Filter, exists string) *bun.SelectQuery {
@@ -116,7 +117,10 @@ func (s *Service) changeTags(ctx context.Context, of, id string, fn func([]strin
 		}
 		slices.Sort(tags)
 		tags = slices.Compact(tags)
-		return storeTags(ctx, tx, id, tags)
+		if err := storeTags(ctx, tx, id, tags); err != nil {
+			return err
+		}
+		return r.changed(ctx, tx)
 	})
 	return tags, err
 }
@@ -126,7 +130,7 @@ func storeTags(ctx context.Context, tx *store.Tx, id string, tags []string) erro
 		return err
 	}
 	for _, t := range tags {
-		if t == "" || len(t) > maxTag {
+		if t == "" || utf8.RuneCountInString(t) > maxTag {
 			return errs.Invalidf("Invalid input for tags. Reason: '%s' is not a valid tag.", t)
 		}
 		if err := store.Insert(ctx, tx, &tag{ResourceID: id, Tag: t}); err != nil {
@@ -136,29 +140,36 @@ func storeTags(ctx context.Context, tx *store.Tx, id string, tags []string) erro
 	return nil
 }
 
-// tagged gives a resource by its collection's name, which the caller may do verb on.
-func (s *Service) tagged(ctx context.Context, db bun.IDB, of, id, verb string) (*Standard, error) {
-	switch of {
-	case "networks":
-		return standardOf(ctx, s, db, &networks, id, verb)
-	case "subnets":
-		return standardOf(ctx, s, db, &subnets, id, verb)
-	case "ports":
-		return standardOf(ctx, s, db, &ports, id, verb)
-	case "routers":
-		return standardOf(ctx, s, db, &routers, id, verb)
-	case "floatingips":
-		return standardOf(ctx, s, db, &floatingIPs, id, verb)
-	case "security-groups":
-		return standardOf(ctx, s, db, &groups, id, verb)
-	}
-	return nil, errs.NotFoundf("The resource could not be found.")
+// taggable is a resource of any kind.
+type taggable struct {
+	*Standard
+	changed func(ctx context.Context, tx *store.Tx) error // raises its revision
 }
 
-func standardOf[T any, P resource[T]](ctx context.Context, s *Service, db bun.IDB, k *kind[T, P], id, verb string) (*Standard, error) {
+// tagged gives a resource by its collection's name, which the caller may do verb on.
+func (s *Service) tagged(ctx context.Context, db bun.IDB, of, id, verb string) (taggable, error) {
+	switch of {
+	case "networks":
+		return taggableOf(ctx, s, db, &networks, id, verb)
+	case "subnets":
+		return taggableOf(ctx, s, db, &subnets, id, verb)
+	case "ports":
+		return taggableOf(ctx, s, db, &ports, id, verb)
+	case "routers":
+		return taggableOf(ctx, s, db, &routers, id, verb)
+	case "floatingips":
+		return taggableOf(ctx, s, db, &floatingIPs, id, verb)
+	case "security-groups":
+		return taggableOf(ctx, s, db, &groups, id, verb)
+	}
+	return taggable{}, errs.NotFoundf("The resource could not be found.")
+}
+
+func taggableOf[T any, P resource[T]](ctx context.Context, s *Service, db bun.IDB, k *kind[T, P], id, verb string) (taggable, error) {
 	p, err := k.find(ctx, s, db, id)
 	if err != nil {
-		return nil, err
+		return taggable{}, err
 	}
-	return p.standard(), s.policy.Check(ctx, k.action(verb), p.target())
+	changed := func(ctx context.Context, tx *store.Tx) error { return k.update(ctx, s, tx, p) }
+	return taggable{p.standard(), changed}, k.check(ctx, s, verb, p)
 }
