@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 )
@@ -17,6 +18,7 @@ type encoder func(b []byte, v reflect.Value) ([]byte, error)
 type lazyEncoder struct {
 	once sync.Once
 	enc  encoder
+	size atomic.Int64 // of the last whole answer, which the next one is made room for
 }
 
 // Encode writes v as microversion at shows it. It differs from encoding/json
@@ -28,15 +30,22 @@ func (c *Codec) Encode(v any, at microversion.Version) ([]byte, error) {
 		return []byte("null"), nil
 	}
 	rv := reflect.ValueOf(v)
-	return c.encoder(rv.Type(), at)(make([]byte, 0, 512), rv)
+	last := &c.lazy(rv.Type(), at).size
+	b, err := c.encoder(rv.Type(), at)(make([]byte, 0, last.Load()+512), rv)
+	last.Store(int64(len(b)))
+	return b, err
 }
 
-func (c *Codec) encoder(t reflect.Type, at microversion.Version) encoder {
+func (c *Codec) lazy(t reflect.Type, at microversion.Version) *lazyEncoder {
 	entry, ok := c.encoders.Load(planKey{t, at})
 	if !ok {
 		entry, _ = c.encoders.LoadOrStore(planKey{t, at}, &lazyEncoder{})
 	}
-	lazy := entry.(*lazyEncoder)
+	return entry.(*lazyEncoder)
+}
+
+func (c *Codec) encoder(t reflect.Type, at microversion.Version) encoder {
+	lazy := c.lazy(t, at)
 	return func(b []byte, v reflect.Value) ([]byte, error) {
 		lazy.once.Do(func() { lazy.enc = c.newEncoder(t, at) })
 		return lazy.enc(b, v)
