@@ -184,7 +184,7 @@ func TestGophercloudAdministersHosts(t *testing.T) {
 	}
 	statistics, err := hypervisors.GetStatistics(ctx, w.gopher(t, "admin", "2.87")).Extract()
 	require.NoError(t, err)
-	require.Equal(t, 64, statistics.VCPUs)
+	require.Equal(t, 1024, statistics.VCPUs)
 	c := w.gopher(t, "admin", "2.96")
 	list := all(t, services.List(c, services.ListOpts{Binary: "nova-compute"}), services.ExtractServices)
 	require.Len(t, list, 1)

@@ -87,15 +87,6 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// anything is an object whose content says nothing, or null.
-type anything struct{}
-
-// JSONSchema says what is taken.
-func (anything) JSONSchema() map[string]any { return map[string]any{} }
-
-// UnmarshalJSON reads whatever is there.
-func (*anything) UnmarshalJSON([]byte) error { return nil }
-
 // deref gives what p points to, the zero value for nil.
 func deref[T any](p *T) (v T) {
 	if p != nil {

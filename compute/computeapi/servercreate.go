@@ -130,14 +130,14 @@ func (d *blockDevice) domain() compute.BlockDevice {
 }
 
 type personality struct {
-	Path     string `json:"path" api:"required"`
-	Contents string `json:"contents" api:"required"`
+	Path     string        `json:"path" api:"required"`
+	Contents secret.String `json:"contents" api:"required"`
 }
 
 func files(in []personality) ([]compute.File, error) {
 	var out []compute.File
 	for _, p := range in {
-		content, err := base64.StdEncoding.DecodeString(p.Contents)
+		content, err := base64.StdEncoding.DecodeString(p.Contents.Reveal())
 		if err != nil {
 			return nil, errs.Invalidf("Invalid input for field/attribute contents. Value: ***. The value is not a 'base64'")
 		}

@@ -115,7 +115,7 @@ func (h handler) readSearch(r *httpapi.Request) (in *serverSearch, err error) {
 		func() error { return in.sorts(r, all) },
 		func() error { return in.scope(p, all) },
 		func() error { return in.status(r) },
-		func() error { return in.changes(r) },
+		func() error { return in.changes(r, all) },
 		func() error { return in.addresses(r, all) },
 		func() error { return in.filters(r, all) },
 	} {
@@ -175,17 +175,13 @@ func (in *serverSearch) status(r *httpapi.Request) error {
 	return nil
 }
 
-// changes reads changes-since and changes-before, which also show what was deleted.
-func (in *serverSearch) changes(r *httpapi.Request) error {
+// changes reads changes-since and changes-before. They also show what was
+// deleted, unless an administrator says otherwise.
+func (in *serverSearch) changes(r *httpapi.Request, all bool) error {
 	filters, err := changes(r)
-	if err != nil {
-		return err
-	}
-	if filters != nil && !in.of.Deleted {
-		in.of.Known = !r.Params().Has("deleted")
-	}
+	in.of.Known = len(filters) > 0 && !in.of.Deleted && !(all && r.Params().Has("deleted"))
 	in.q.Filters = append(in.q.Filters, filters...)
-	return nil
+	return err
 }
 
 func (in *serverSearch) addresses(r *httpapi.Request, all bool) (err error) {

@@ -116,6 +116,9 @@ func TestDeletedServersAreListedToThoseWhoMaySee(t *testing.T) {
 	require.Equal(t, []string{"gone"}, w.client(t, "member", "2.96").names("changes-since=2030-01-01T00:30:00Z"))
 	admin := w.client(t, "admin", "2.96")
 	require.Equal(t, []string{"gone"}, admin.names("deleted=true"))
+	require.Equal(t, []string{"gone"}, admin.names("changes-since=2030-01-01T00:30:00Z"))
+	require.Empty(t, admin.names("deleted=false&changes-since=2030-01-01T00:30:00Z"))
+	require.Equal(t, []string{"gone"}, w.client(t, "member", "2.96").names("deleted=false&changes-since=2030-01-01T00:30:00Z"), "others cannot say")
 	require.Equal(t, []string{"gone"}, admin.names("status=deleted"))
 	var out struct{ Servers []object }
 	admin.get("/servers/detail?deleted=true").Want(200).JSON(&out)

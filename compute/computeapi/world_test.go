@@ -65,6 +65,7 @@ func (tokens) Verify(_ context.Context, token secret.String) (auth.Grant, error)
 type world struct {
 	api     *httpapi.API
 	compute *compute.Service
+	db      *store.Store
 	images  *image.Service
 	network *network.Service
 	ops     *flow.Engine
@@ -80,10 +81,11 @@ func (w *world) name(kind string) string {
 	return fmt.Sprintf("%s-%d", kind, w.made)
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{clock: clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))}
 	db := storetest.Open(t, event.Migrations(), quota.Migrations(), flow.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
+	w.db = db
 	bus := event.New(db, w.clock, nil)
 	w.ops = flow.New(db, w.clock, nil)
 	w.addImage(t, db, bus)
@@ -92,7 +94,7 @@ func newWorld(t *testing.T) *world {
 	wires := simnetwork.New(simnetwork.NewState(), &simnetwork.Options{Name: "hv1", Clock: w.clock})
 	w.network, err = network.New(network.Deps{DB: db, Clock: w.clock, Ops: w.ops, Events: bus, Drivers: map[string]network.Driver{"hv1": wires}}, nil)
 	require.NoError(t, err)
-	host := simcompute.New(simcompute.NewState(), &simcompute.Options{Name: "hv1", Clock: w.clock, VCPUs: 64, MemoryMiB: 1 << 18, DiskGiB: 10000})
+	host := simcompute.New(simcompute.NewState(), &simcompute.Options{Name: "hv1", Clock: w.clock, VCPUs: 1 << 10, MemoryMiB: 1 << 20, DiskGiB: 10000})
 	w.compute, err = compute.New(compute.Deps{DB: db, Clock: w.clock, Ops: w.ops, Events: bus, Secrets: box,
 		Hosts: map[string]compute.Hypervisor{"hv1": host}, Networks: w.network, Images: w.images}, nil)
 	require.NoError(t, err)
@@ -106,7 +108,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // run carries operations out until the test ends.
-func (w *world) run(t *testing.T) {
+func (w *world) run(t testing.TB) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.ops.Run(ctx) }()
@@ -117,7 +119,7 @@ func (w *world) run(t *testing.T) {
 }
 
 // addNetwork makes a network with room for many servers.
-func (w *world) addNetwork(t *testing.T) {
+func (w *world) addNetwork(t testing.TB) {
 	n, err := w.network.CreateNetwork(as(t, "member"), network.CreateNetwork{Name: "private"})
 	require.NoError(t, err)
 	_, err = w.network.CreateSubnet(as(t, "member"), network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: netip.MustParsePrefix("10.0.0.0/16")})
@@ -128,13 +130,13 @@ func (w *world) addNetwork(t *testing.T) {
 // idle waits until all that can be done is done.
 func (w *world) idle(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	require.NoError(t, w.ops.Idle(ctx))
 }
 
 // addImage makes the image service with an image that everybody may boot from.
-func (w *world) addImage(t *testing.T, db *store.Store, bus *event.Bus) {
+func (w *world) addImage(t testing.TB, db *store.Store, bus *event.Bus) {
 	files, err := fileimage.Open(t.TempDir())
 	require.NoError(t, err)
 	w.images, err = image.New(image.Deps{DB: db, Clock: w.clock, Events: bus, Store: files}, nil)
