@@ -5,6 +5,7 @@ INSERT INTO identity_revision (revision) VALUES (1);
 CREATE TABLE identity_domains (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	options TEXT NOT NULL,
 	extra TEXT NOT NULL,
 	name TEXT NOT NULL UNIQUE,
 	description TEXT NOT NULL,
@@ -15,6 +16,7 @@ CREATE TABLE identity_domains (
 CREATE TABLE identity_projects (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	options TEXT NOT NULL,
 	extra TEXT NOT NULL,
 	name TEXT NOT NULL,
 	domain_id TEXT NOT NULL,
@@ -30,6 +32,7 @@ CREATE INDEX identity_projects_parent ON identity_projects (parent_id);
 CREATE TABLE identity_users (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	options TEXT NOT NULL,
 	name TEXT NOT NULL,
 	domain_id TEXT NOT NULL,
 	default_project_id TEXT NOT NULL,
@@ -47,6 +50,7 @@ CREATE TABLE identity_passwords (
 CREATE TABLE identity_roles (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,
+	options TEXT NOT NULL,
 	extra TEXT NOT NULL,
 	name TEXT NOT NULL UNIQUE,
 	description TEXT NOT NULL

@@ -79,7 +79,7 @@ func (s *Service) Bootstrap(ctx context.Context, b Bootstrap) error {
 
 // bootstrapDomain makes the default domain with the default roles and the services' project.
 func (s *Service) bootstrapDomain(ctx context.Context, tx *store.Tx) error {
-	d := &Domain{ID: DefaultDomain, Name: "Default", Description: "The default domain", Enabled: true, Extra: map[string]any{}}
+	d := &Domain{ID: DefaultDomain, Name: "Default", Description: "The default domain", Enabled: true, Extra: map[string]any{}, Options: Settings{}}
 	if _, err := domains.ensure(ctx, s, tx, d.ID, d, "id = ?", d.ID); err != nil {
 		return err
 	}
@@ -104,13 +104,13 @@ func (s *Service) bootstrapDomain(ctx context.Context, tx *store.Tx) error {
 }
 
 func (s *Service) bootstrapRole(ctx context.Context, tx *store.Tx, name string) (*Role, error) {
-	r := &Role{ID: newID(), Name: name, Extra: map[string]any{}}
+	r := &Role{ID: newID(), Name: name, Extra: map[string]any{}, Options: Settings{Immutable: true}}
 	return roles.ensure(ctx, s, tx, r.ID, r, "name = ?", name)
 }
 
 func (s *Service) bootstrapProject(ctx context.Context, tx *store.Tx, name, description string) (*Project, error) {
 	p := &Project{ID: newID(), Name: name, DomainID: DefaultDomain, ParentID: DefaultDomain, Description: description, Enabled: true,
-		Tags: []string{}, Extra: map[string]any{}}
+		Tags: []string{}, Extra: map[string]any{}, Options: Settings{}}
 	return projects.ensure(ctx, s, tx, p.ID, p, "domain_id = ? AND name = ?", p.DomainID, p.Name)
 }
 

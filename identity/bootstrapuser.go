@@ -20,7 +20,7 @@ func (s *Service) bootstrapUser(ctx context.Context, tx *store.Tx, b BootstrapUs
 	if err != nil {
 		return "", err
 	}
-	u := &User{ID: newID(), Name: b.Name, DomainID: DefaultDomain, Enabled: true, Extra: map[string]any{}}
+	u := &User{ID: newID(), Name: b.Name, DomainID: DefaultDomain, Enabled: true, Extra: map[string]any{}, Options: Settings{}}
 	if u, err = users.ensure(ctx, s, tx, u.ID, u, "domain_id = ? AND name = ?", u.DomainID, u.Name); err != nil {
 		return "", err
 	}

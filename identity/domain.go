@@ -19,7 +19,8 @@ type Domain struct {
 	Name          string         `bun:"name,notnull" json:"name"`
 	Description   string         `bun:"description,notnull" json:"description"`
 	Enabled       bool           `bun:"enabled,notnull" json:"enabled"`
-	Extra         map[string]any `bun:"extra,notnull" json:"-"`        // what else the API was told
+	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
+	Options       Settings       `bun:"options,notnull" json:"-"`
 	TokensSince   time.Time      `bun:"tokens_since,notnull" json:"-"` // as a User's, for its users and for tokens in it
 }
 
@@ -39,18 +40,24 @@ type CreateDomain struct {
 	Description string
 	Disabled    bool
 	Extra       map[string]any
+	Options     map[string]*bool
 }
 
 // UpdateDomain is what may be changed; nil fields stay.
 type UpdateDomain struct {
 	Name, Description *string
 	Enabled           *bool
-	Extra             map[string]any // set beside what is there; nil values are taken away
+	Extra             map[string]any   // set beside what is there; nil values are taken away
+	Options           map[string]*bool // nil values are taken away
 }
 
 // CreateDomain makes a domain.
 func (s *Service) CreateDomain(ctx context.Context, in CreateDomain) (*Domain, error) {
-	d := &Domain{ID: in.ID, Name: in.Name, Description: in.Description, Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
+	options, err := Settings(nil).with(in.Options, Immutable)
+	if err != nil {
+		return nil, err
+	}
+	d := &Domain{ID: in.ID, Name: in.Name, Description: in.Description, Enabled: !in.Disabled, Extra: merge(nil, in.Extra), Options: options}
 	if d.ID == "" {
 		d.ID = newID()
 	}
@@ -69,7 +76,10 @@ func (s *Service) ListDomains(ctx context.Context, q store.Query) ([]Domain, boo
 
 // UpdateDomain changes a domain. Disabling it ends the tokens of its users and for what is in it.
 func (s *Service) UpdateDomain(ctx context.Context, id string, in UpdateDomain) (*Domain, error) {
-	return domains.update(ctx, s, ActionUpdateDomain, id, func(_ context.Context, _ *store.Tx, d *Domain) error {
+	return domains.update(ctx, s, ActionUpdateDomain, id, func(_ context.Context, _ *store.Tx, d *Domain) (err error) {
+		if d.Options, err = d.Options.change("domain", id, in.Options); err != nil {
+			return err
+		}
 		set(&d.Name, in.Name)
 		set(&d.Description, in.Description)
 		set(&d.Enabled, in.Enabled)
@@ -78,12 +88,15 @@ func (s *Service) UpdateDomain(ctx context.Context, id string, in UpdateDomain) 
 			d.TokensSince = s.endTokens()
 		}
 		return nil
-	}, "name", "description", "enabled", "extra", "tokens_since")
+	}, "name", "description", "enabled", "extra", "options", "tokens_since")
 }
 
 // DeleteDomain removes a disabled domain with all that is in it.
 func (s *Service) DeleteDomain(ctx context.Context, id string) error {
 	return domains.remove(ctx, s, ActionDeleteDomain, id, func(ctx context.Context, tx *store.Tx, d *Domain) error {
+		if err := d.Options.deletable("domain", id); err != nil {
+			return err
+		}
 		if d.Enabled {
 			return errs.Forbiddenf("You are not authorized to perform the requested action: Cannot delete a domain that is enabled, please disable it first..")
 		}

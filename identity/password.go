@@ -24,6 +24,10 @@ func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secr
 	if err != nil {
 		return err
 	}
+	if known.Options[LockPassword] {
+		return errs.Invalidf("You cannot change your password at this time due to password policy disallowing password changes. " +
+			"Please contact your administrator to reset your password.")
+	}
 	if fresh.IsZero() {
 		return errs.Invalidf("Invalid input for field 'password': the password is empty.")
 	}

@@ -26,6 +26,7 @@ type Project struct {
 	Description   string         `bun:"description,notnull" json:"description"`
 	Enabled       bool           `bun:"enabled,notnull" json:"enabled"`
 	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
+	Options       Settings       `bun:"options,notnull" json:"-"`
 	Tags          []string       `bun:"tags,notnull" json:"tags"`
 	TokensSince   time.Time      `bun:"tokens_since,notnull" json:"-"` // as a User's, for tokens scoped to it
 }
@@ -53,6 +54,7 @@ type CreateProject struct {
 	Disabled    bool
 	Extra       map[string]any
 	Tags        []string
+	Options     map[string]*bool
 }
 
 // UpdateProject is what may be changed; nil fields stay.
@@ -61,12 +63,17 @@ type UpdateProject struct {
 	Enabled           *bool
 	Extra             map[string]any // set beside what is there; nil values are taken away
 	Tags              *[]string
+	Options           map[string]*bool // nil values are taken away
 }
 
 // CreateProject makes a project.
 func (s *Service) CreateProject(ctx context.Context, in CreateProject) (*Project, error) {
+	options, err := Settings(nil).with(in.Options, Immutable)
+	if err != nil {
+		return nil, err
+	}
 	p := &Project{ID: in.ID, Name: in.Name, DomainID: in.DomainID, ParentID: in.ParentID, Description: in.Description,
-		Enabled: !in.Disabled, Extra: merge(nil, in.Extra)}
+		Enabled: !in.Disabled, Extra: merge(nil, in.Extra), Options: options}
 	if p.ID == "" {
 		p.ID = newID()
 	}
@@ -82,11 +89,9 @@ func (s *Service) CreateProject(ctx context.Context, in CreateProject) (*Project
 			return nil, err
 		}
 	}
-	tags, err := cleanTags(in.Tags)
-	if err != nil {
+	if p.Tags, err = cleanTags(in.Tags); err != nil {
 		return nil, err
 	}
-	p.Tags = tags
 	return p, projects.create(ctx, s, ActionCreateProject, p.ID, p, func(ctx context.Context, tx *store.Tx) error { return placed(ctx, tx, p) })
 }
 
@@ -144,6 +149,9 @@ func (s *Service) ListProjects(ctx context.Context, q store.Query) ([]Project, b
 // enabled; disabling ends the tokens for it.
 func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject) (*Project, error) {
 	return projects.update(ctx, s, ActionUpdateProject, id, func(ctx context.Context, tx *store.Tx, p *Project) (err error) {
+		if p.Options, err = p.Options.change("project", id, in.Options); err != nil {
+			return err
+		}
 		if in.Enabled != nil && !*in.Enabled {
 			below, err := tx.NewSelect().Model((*Project)(nil)).Where("parent_id = ? AND enabled", id).Exists(ctx)
 			if err != nil || below {
@@ -163,13 +171,16 @@ func (s *Service) UpdateProject(ctx context.Context, id string, in UpdateProject
 			p.TokensSince = s.endTokens()
 		}
 		return nil
-	}, "name", "description", "enabled", "extra", "tags", "tokens_since")
+	}, "name", "description", "enabled", "extra", "options", "tags", "tokens_since")
 }
 
 // DeleteProject removes a project that has none below. The other services
 // learn of it by the event identity.project.deleted.
 func (s *Service) DeleteProject(ctx context.Context, id string) error {
-	return projects.remove(ctx, s, ActionDeleteProject, id, func(ctx context.Context, tx *store.Tx, _ *Project) error {
+	return projects.remove(ctx, s, ActionDeleteProject, id, func(ctx context.Context, tx *store.Tx, p *Project) error {
+		if err := p.Options.deletable("project", id); err != nil {
+			return err
+		}
 		below, err := tx.NewSelect().Model((*Project)(nil)).Where("parent_id = ?", id).Exists(ctx)
 		if err != nil || below {
 			return orError(err, errs.Forbiddenf("You are not authorized to perform the requested action: Cannot delete the project %s since it is not a leaf in the hierarchy. Use the cascade option if you want to delete a whole subtree..", id))

@@ -109,6 +109,9 @@ func (s *Service) RemoveProjectTag(ctx context.Context, id, tag string) error {
 
 func (s *Service) changeTags(ctx context.Context, action policy.Action, id string, fn func(have []string) ([]string, error)) ([]string, error) {
 	p, err := projects.update(ctx, s, action, id, func(_ context.Context, _ *store.Tx, p *Project) (err error) {
+		if p.Options, err = p.Options.change("project", id, nil); err != nil {
+			return err
+		}
 		if p.Tags, err = fn(p.Tags); err != nil {
 			return err
 		}

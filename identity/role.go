@@ -19,6 +19,7 @@ type Role struct {
 	Name          string         `bun:"name,notnull" json:"name"`
 	Description   string         `bun:"description,notnull" json:"description"`
 	Extra         map[string]any `bun:"extra,notnull" json:"-"` // what else the API was told
+	Options       Settings       `bun:"options,notnull" json:"-"`
 }
 
 // Implication says that who has one role has the other.
@@ -40,17 +41,23 @@ var roles = resource[Role]{
 type CreateRole struct {
 	Name, Description string
 	Extra             map[string]any
+	Options           map[string]*bool
 }
 
 // UpdateRole is what may be changed; nil fields stay.
 type UpdateRole struct {
 	Name, Description *string
-	Extra             map[string]any // set beside what is there; nil values are taken away
+	Extra             map[string]any   // set beside what is there; nil values are taken away
+	Options           map[string]*bool // nil values are taken away
 }
 
 // CreateRole makes a role.
 func (s *Service) CreateRole(ctx context.Context, in CreateRole) (*Role, error) {
-	r := &Role{ID: newID(), Name: in.Name, Description: in.Description, Extra: merge(nil, in.Extra)}
+	options, err := Settings(nil).with(in.Options, Immutable)
+	if err != nil {
+		return nil, err
+	}
+	r := &Role{ID: newID(), Name: in.Name, Description: in.Description, Extra: merge(nil, in.Extra), Options: options}
 	return r, roles.create(ctx, s, ActionCreateRole, r.ID, r, nil)
 }
 
@@ -66,17 +73,23 @@ func (s *Service) ListRoles(ctx context.Context, q store.Query) ([]Role, bool, e
 
 // UpdateRole changes a role.
 func (s *Service) UpdateRole(ctx context.Context, id string, in UpdateRole) (*Role, error) {
-	return roles.update(ctx, s, ActionUpdateRole, id, func(_ context.Context, _ *store.Tx, r *Role) error {
+	return roles.update(ctx, s, ActionUpdateRole, id, func(_ context.Context, _ *store.Tx, r *Role) (err error) {
+		if r.Options, err = r.Options.change("role", id, in.Options); err != nil {
+			return err
+		}
 		set(&r.Name, in.Name)
 		set(&r.Description, in.Description)
 		r.Extra = merge(r.Extra, in.Extra)
 		return nil
-	}, "name", "description", "extra")
+	}, "name", "description", "extra", "options")
 }
 
 // DeleteRole removes a role from everyone who has it.
 func (s *Service) DeleteRole(ctx context.Context, id string) error {
-	return roles.remove(ctx, s, ActionDeleteRole, id, func(ctx context.Context, tx *store.Tx, _ *Role) error {
+	return roles.remove(ctx, s, ActionDeleteRole, id, func(ctx context.Context, tx *store.Tx, r *Role) error {
+		if err := r.Options.deletable("role", id); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "DELETE FROM identity_implied_roles WHERE prior_id = ? OR implied_id = ?", id, id); err != nil {
 			return err
 		}

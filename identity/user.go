@@ -21,7 +21,8 @@ type User struct {
 	DomainID         string         `bun:"domain_id,notnull" json:"domain_id"`
 	DefaultProjectID string         `bun:"default_project_id,notnull" json:"default_project_id"`
 	Enabled          bool           `bun:"enabled,notnull" json:"enabled"`
-	Extra            map[string]any `bun:"extra,notnull" json:"-"`        // email, description and what else the API was told
+	Extra            map[string]any `bun:"extra,notnull" json:"-"` // email, description and what else the API was told
+	Options          Settings       `bun:"options,notnull" json:"-"`
 	TokensSince      time.Time      `bun:"tokens_since,notnull" json:"-"` // tokens issued in that second or before no longer hold
 }
 
@@ -45,6 +46,7 @@ type CreateUser struct {
 	Disabled         bool
 	Password         secret.String // empty: cannot log in by password
 	Extra            map[string]any
+	Options          map[string]*bool
 }
 
 // UpdateUser is what may be changed; nil fields stay.
@@ -52,13 +54,18 @@ type UpdateUser struct {
 	Name, DefaultProjectID *string
 	Enabled                *bool
 	Password               *secret.String
-	Extra                  map[string]any // set beside those that are there; nil values are taken away
+	Extra                  map[string]any   // set beside those that are there; nil values are taken away
+	Options                map[string]*bool // nil values are taken away
 }
 
 // CreateUser makes a user.
 func (s *Service) CreateUser(ctx context.Context, in CreateUser) (*User, error) {
+	options, err := Settings(nil).with(in.Options, userOptions...)
+	if err != nil {
+		return nil, err
+	}
 	u := &User{ID: newID(), Name: in.Name, DomainID: in.DomainID, DefaultProjectID: in.DefaultProjectID, Enabled: !in.Disabled,
-		Extra: merge(nil, in.Extra)}
+		Extra: merge(nil, in.Extra), Options: options}
 	if u.DomainID == "" {
 		c := auth.From(ctx).Claims()
 		u.DomainID = c.Domain.ID
@@ -97,7 +104,10 @@ func (s *Service) UpdateUser(ctx context.Context, id string, in UpdateUser) (*Us
 	if err != nil {
 		return nil, err
 	}
-	return users.update(ctx, s, ActionUpdateUser, id, func(ctx context.Context, tx *store.Tx, u *User) error {
+	return users.update(ctx, s, ActionUpdateUser, id, func(ctx context.Context, tx *store.Tx, u *User) (err error) {
+		if u.Options, err = u.Options.with(in.Options, userOptions...); err != nil {
+			return err
+		}
 		set(&u.Name, in.Name)
 		set(&u.DefaultProjectID, in.DefaultProjectID)
 		set(&u.Enabled, in.Enabled)
@@ -109,7 +119,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, in UpdateUser) (*Us
 			return nil
 		}
 		return setPassword(ctx, tx, id, hash)
-	}, "name", "default_project_id", "enabled", "extra", "tokens_since")
+	}, "name", "default_project_id", "enabled", "extra", "options", "tokens_since")
 }
 
 // DeleteUser removes a user with all assignments.

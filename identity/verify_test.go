@@ -46,8 +46,13 @@ func TestTokensEndAtOnceWithWhatTheyStandFor(t *testing.T) {
 		},
 		"user deleted": func(w *world, ann, _ string) error { return w.DeleteUser(w.admin, ann) },
 		"project gone": func(w *world, _, web string) error { return w.DeleteProject(w.admin, web) },
-		"role deleted": func(w *world, _, _ string) error { return w.DeleteRole(w.admin, w.role(t, "member")) },
-		"role taken":   func(w *world, ann, web string) error { return w.Unassign(w.admin, memberOf(t, w, ann, web)) },
+		"role deleted": func(w *world, _, _ string) error {
+			id := w.role(t, "member")
+			_, err := w.UpdateRole(w.admin, id, identity.UpdateRole{Options: map[string]*bool{identity.Immutable: &off}})
+			require.NoError(t, err)
+			return w.DeleteRole(w.admin, id)
+		},
+		"role taken": func(w *world, ann, web string) error { return w.Unassign(w.admin, memberOf(t, w, ann, web)) },
 		"new password": func(w *world, ann, _ string) error {
 			return w.ChangePassword(t.Context(), ann, secret.New("pass-ann"), secret.New("x"))
 		},

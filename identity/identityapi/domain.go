@@ -9,12 +9,12 @@ import (
 
 type domainBody struct {
 	object
-	Name        string         `json:"name"`
-	Description string         `json:"description"`
-	Enabled     bool           `json:"enabled"`
-	Tags        []string       `json:"tags"`
-	Options     options        `json:"options"`
-	Extra       map[string]any `json:"-" api:"inline"`
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	Enabled     bool              `json:"enabled"`
+	Tags        []string          `json:"tags"`
+	Options     identity.Settings `json:"options"`
+	Extra       map[string]any    `json:"-" api:"inline"`
 }
 
 type domainAnswer struct {
@@ -64,7 +64,7 @@ func (h handler) domainRoutes() []httpapi.Route {
 }
 
 func (h handler) domain(d *identity.Domain) domainBody {
-	return domainBody{object: h.object("domains", d.ID), Name: d.Name, Description: d.Description, Enabled: d.Enabled, Extra: d.Extra}
+	return domainBody{object: h.object("domains", d.ID), Name: d.Name, Description: d.Description, Enabled: d.Enabled, Options: d.Options, Extra: d.Extra}
 }
 
 func (h handler) domainAnswer(d *identity.Domain, err error) (any, error) {
@@ -82,7 +82,7 @@ func (h handler) listDomains(r *httpapi.Request) (any, error) {
 func (h handler) createDomain(r *httpapi.Request, in *createDomain) (any, error) {
 	d := in.Domain
 	return h.domainAnswer(h.ids.CreateDomain(r.Ctx(), identity.CreateDomain{ID: d.Explicit, Name: d.Name, Description: d.Description.Value,
-		Disabled: !bool(d.Enabled.Or(true)), Extra: d.Extra}))
+		Disabled: !bool(d.Enabled.Or(true)), Options: d.Options, Extra: d.Extra}))
 }
 
 func (h handler) getDomain(r *httpapi.Request) (any, error) {
@@ -95,7 +95,7 @@ func (h handler) updateDomain(r *httpapi.Request, in *updateDomain) (any, error)
 		return nil, err
 	}
 	return h.domainAnswer(h.ids.UpdateDomain(r.Ctx(), id, identity.UpdateDomain{Name: d.Name.Ptr(), Description: text(d.Description),
-		Enabled: truth(d.Enabled), Extra: d.Extra}))
+		Enabled: truth(d.Enabled), Options: d.Options, Extra: d.Extra}))
 }
 
 func (h handler) deleteDomain(r *httpapi.Request) (any, error) {

@@ -10,7 +10,7 @@ import (
 // below no project. The rows of projects show and change domains as such.
 
 func (h handler) domainAsProject(d *identity.Domain) projectBody {
-	return projectBody{object: h.object("projects", d.ID), Name: d.Name, IsDomain: true, Description: d.Description, Enabled: d.Enabled, Extra: d.Extra}
+	return projectBody{object: h.object("projects", d.ID), Name: d.Name, IsDomain: true, Description: d.Description, Enabled: d.Enabled, Options: d.Options, Extra: d.Extra}
 }
 
 // orDomain tries the domain of an id of which there is no project.
@@ -37,7 +37,7 @@ func (h handler) createDomainProject(r *httpapi.Request, in *createProject) (any
 		return nil, err
 	}
 	d, err := h.ids.CreateDomain(r.Ctx(), identity.CreateDomain{Name: p.Name, Description: p.Description.Value,
-		Disabled: !bool(p.Enabled.Or(true)), Extra: p.Extra})
+		Disabled: !bool(p.Enabled.Or(true)), Options: p.Options, Extra: p.Extra})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (h handler) changeDomainProject(r *httpapi.Request, id string, in *updatePr
 	if err := untagged(p.Tags.Value); err != nil {
 		return nil, err
 	}
-	return h.ids.UpdateDomain(r.Ctx(), id, identity.UpdateDomain{Name: p.Name.Ptr(), Description: text(p.Description), Enabled: truth(p.Enabled), Extra: p.Extra})
+	return h.ids.UpdateDomain(r.Ctx(), id, identity.UpdateDomain{Name: p.Name.Ptr(), Description: text(p.Description), Enabled: truth(p.Enabled), Options: p.Options, Extra: p.Extra})
 }
 
 // untagged refuses tags for domains, which have none.

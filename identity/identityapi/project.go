@@ -11,17 +11,17 @@ import (
 
 type projectBody struct {
 	object
-	Name        string         `json:"name"`
-	DomainID    *string        `json:"domain_id"`
-	ParentID    *string        `json:"parent_id"`
-	IsDomain    bool           `json:"is_domain"`
-	Description string         `json:"description"`
-	Enabled     bool           `json:"enabled"`
-	Tags        []string       `json:"tags"`
-	Options     options        `json:"options"`
-	Parents     any            `json:"parents,omitempty"` // when asked for
-	Subtree     any            `json:"subtree,omitempty"`
-	Extra       map[string]any `json:"-" api:"inline"`
+	Name        string            `json:"name"`
+	DomainID    *string           `json:"domain_id"`
+	ParentID    *string           `json:"parent_id"`
+	IsDomain    bool              `json:"is_domain"`
+	Description string            `json:"description"`
+	Enabled     bool              `json:"enabled"`
+	Tags        []string          `json:"tags"`
+	Options     identity.Settings `json:"options"`
+	Parents     any               `json:"parents,omitempty"` // when asked for
+	Subtree     any               `json:"subtree,omitempty"`
+	Extra       map[string]any    `json:"-" api:"inline"`
 }
 
 type projectAnswer struct {
@@ -82,7 +82,7 @@ func (h handler) projectRoutes() []httpapi.Route {
 
 func (h handler) project(p *identity.Project) projectBody {
 	return projectBody{object: h.object("projects", p.ID), Name: p.Name, DomainID: ref(p.DomainID), ParentID: ref(p.ParentID),
-		Description: p.Description, Enabled: p.Enabled, Tags: p.Tags, Extra: p.Extra}
+		Description: p.Description, Enabled: p.Enabled, Tags: p.Tags, Options: p.Options, Extra: p.Extra}
 }
 
 func (h handler) projectAnswer(p *identity.Project, err error) (any, error) {
@@ -111,7 +111,7 @@ func (h handler) createProject(r *httpapi.Request, in *createProject) (any, erro
 		domain = ownDomain(r)
 	}
 	made, err := h.ids.CreateProject(r.Ctx(), identity.CreateProject{Name: p.Name, DomainID: domain, ParentID: p.ParentID.Or(""),
-		Description: p.Description.Value, Disabled: !bool(p.Enabled.Or(true)), Tags: p.Tags, Extra: p.Extra})
+		Description: p.Description.Value, Disabled: !bool(p.Enabled.Or(true)), Tags: p.Tags, Options: p.Options, Extra: p.Extra})
 	if errs.Is(err, errs.NotFound) { // the place that the body names, not the one of the path
 		err = errs.Invalidf("%s", errs.Message(err))
 	}
@@ -152,7 +152,7 @@ func (h handler) changeProject(r *httpapi.Request, id string, in *updateProject)
 		}
 	}
 	return h.ids.UpdateProject(r.Ctx(), id, identity.UpdateProject{Name: p.Name.Ptr(), Description: text(p.Description),
-		Enabled: truth(p.Enabled), Tags: p.Tags.Ptr(), Extra: p.Extra})
+		Enabled: truth(p.Enabled), Tags: p.Tags.Ptr(), Options: p.Options, Extra: p.Extra})
 }
 
 // stays refuses to move a project, or to make it a domain or none.

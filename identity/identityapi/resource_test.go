@@ -109,6 +109,22 @@ func onceEach(t *testing.T, body []byte) {
 	}
 }
 
+func TestOptionsAreSetShownAndTakenAway(t *testing.T) {
+	w := newWorld(t, httpapi.Config{})
+	c := w.as("ada")
+	r := entity(c.Do("POST", "/identity/v3/roles", object{"role": object{"name": "driver", "options": object{"immutable": true}}}).Want(201), "role")
+	require.Equal(t, object{"immutable": true}, r["options"])
+	path := "/identity/v3/roles/" + r["id"].(string)
+	c.Do("PATCH", path, object{"role": object{"name": "x"}}).Want(403)
+	c.Do("DELETE", path, nil).Want(403)
+	require.Empty(t, entity(c.Do("PATCH", path, object{"role": object{"options": object{"immutable": nil}}}).Want(200), "role")["options"])
+	c.Do("DELETE", path, nil).Want(204)
+	c.Do("DELETE", "/identity/v3/roles/"+w.roles["admin"], nil).Want(403)
+	u := entity(c.Do("POST", "/identity/v3/users", object{"user": object{"name": "x", "password": "old", "options": object{"lock_password": true, "ignore_password_expiry": false}}}).Want(201), "user")
+	require.Equal(t, object{"lock_password": true, "ignore_password_expiry": false}, u["options"])
+	c.Do("POST", "/identity/v3/users/"+u["id"].(string)+"/password", object{"user": object{"original_password": "old", "password": "new"}}).Want(400)
+}
+
 func TestListsAreFilteredAndPaged(t *testing.T) {
 	w := newWorld(t, httpapi.Config{})
 	c := w.as("ada")
@@ -183,7 +199,7 @@ func TestBadBodiesChangeNothing(t *testing.T) {
 		`{}`: 400, `{"user": {}}`: 400, `{"user": []}`: 400, `{"user": {"name": ""}}`: 400, `{"user": {"name": "  "}}`: 400, `{"user": {"name": 5}}`: 400,
 		`{"user": {"name": "x", "enabled": "maybe"}}`: 400, `{"user": {"name": "x", "enabled": null}}`: 400, `{"user": {"name": "x"}, "more": 1}`: 400,
 		`{"user": {"name": "x", "password": 12345}}`: 400, `{"user": {"name": "x", "domain_id": null}}`: 400, `{"user": {"name": "x", "domain_id": "a/b"}}`: 400,
-		`{"user": {"name": "x", "options": {"lock_password": true}}}`: 400, `{"user": {"name": "` + strings.Repeat("x", 256) + `"}}`: 400,
+		`{"user": {"name": "x", "options": {"lock_password": 1}}}`: 400, `{"user": {"name": "x", "options": {"immutable": true}}}`: 400, `{"user": {"name": "` + strings.Repeat("x", 256) + `"}}`: 400,
 		`{"user": {"name": "x", "domain_id": "none"}}`: 404, `{"user": {"name": "ann"}}`: 409, `{"user": {"name": "x", "extra": ` + deep + `}}`: 400,
 		`{"user": {"name": "x", "extra": "` + strings.Repeat("x", 120_000) + `"}}`: 413, "": 400, "nonsense": 400,
 	} {
@@ -197,7 +213,7 @@ func TestBadBodiesChangeNothing(t *testing.T) {
 	c.Get("/identity/v3/nothing").Want(404)
 	require.JSONEq(t, string(before), string(c.Get("/identity/v3/users").Want(200).Body))
 	for _, body := range []string{`{"project": {"name": "p", "is_domain": true, "domain_id": "default"}}`, `{"project": {"name": "p", "tags": ["a", "a"]}}`, `{"project": {"name": "p", "domain_id": "none"}}`, `{"project": {"name": "p", "parent_id": "none"}}`,
-		`{"project": {"name": "p", "tags": ["a,b"]}}`, `{"project": {"name": "p", "tags": [5]}}`, `{"project": {"name": "p", "options": {"immutable": true}}}`} {
+		`{"project": {"name": "p", "tags": ["a,b"]}}`, `{"project": {"name": "p", "tags": [5]}}`, `{"project": {"name": "p", "options": {"immutable": "yes"}}}`, `{"project": {"name": "p", "options": {"lock_password": true}}}`} {
 		c.Do("POST", "/identity/v3/projects", body).Want(400)
 	}
 	c.Do("PATCH", "/identity/v3/projects/"+w.web.ID, object{"project": object{"domain_id": "other"}}).Want(400)

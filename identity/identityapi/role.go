@@ -10,11 +10,11 @@ import (
 
 type roleBody struct {
 	object
-	Name        string         `json:"name"`
-	Description *string        `json:"description"`
-	DomainID    *string        `json:"domain_id"` // all roles are those of the whole cloud
-	Options     options        `json:"options"`
-	Extra       map[string]any `json:"-" api:"inline"`
+	Name        string            `json:"name"`
+	Description *string           `json:"description"`
+	DomainID    *string           `json:"domain_id"` // all roles are those of the whole cloud
+	Options     identity.Settings `json:"options"`
+	Extra       map[string]any    `json:"-" api:"inline"`
 }
 
 type roleAnswer struct {
@@ -61,7 +61,7 @@ func (h handler) roleRoutes() []httpapi.Route {
 }
 
 func (h handler) role(r *identity.Role) roleBody {
-	return roleBody{object: h.object("roles", r.ID), Name: r.Name, Description: ref(r.Description), Extra: r.Extra}
+	return roleBody{object: h.object("roles", r.ID), Name: r.Name, Description: ref(r.Description), Options: r.Options, Extra: r.Extra}
 }
 
 func (h handler) roleAnswer(r *identity.Role, err error) (any, error) {
@@ -83,7 +83,7 @@ func (h handler) createRole(r *httpapi.Request, in *createRole) (any, error) {
 	if in.Role.DomainID.Ptr() != nil {
 		return nil, errs.Invalidf("Invalid input for field 'role/domain_id': roles belong to no domain")
 	}
-	return h.roleAnswer(h.ids.CreateRole(r.Ctx(), identity.CreateRole{Name: in.Role.Name, Description: in.Role.Description.Value, Extra: in.Role.Extra}))
+	return h.roleAnswer(h.ids.CreateRole(r.Ctx(), identity.CreateRole{Name: in.Role.Name, Description: in.Role.Description.Value, Options: in.Role.Options, Extra: in.Role.Extra}))
 }
 
 func (h handler) getRole(r *httpapi.Request) (any, error) {
@@ -98,7 +98,7 @@ func (h handler) updateRole(r *httpapi.Request, in *updateRole) (any, error) {
 	if err := unchanged("Update of `domain_id` is not allowed.", in.Role.DomainID, ""); err != nil {
 		return nil, err
 	}
-	return h.roleAnswer(h.ids.UpdateRole(r.Ctx(), id, identity.UpdateRole{Name: in.Role.Name.Ptr(), Description: text(in.Role.Description), Extra: in.Role.Extra}))
+	return h.roleAnswer(h.ids.UpdateRole(r.Ctx(), id, identity.UpdateRole{Name: in.Role.Name.Ptr(), Description: text(in.Role.Description), Options: in.Role.Options, Extra: in.Role.Extra}))
 }
 
 func (h handler) deleteRole(r *httpapi.Request) (any, error) {

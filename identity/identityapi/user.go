@@ -12,13 +12,13 @@ import (
 
 type userBody struct {
 	object
-	Name              string         `json:"name"`
-	DomainID          string         `json:"domain_id"`
-	DefaultProjectID  string         `json:"default_project_id,omitempty"`
-	Enabled           bool           `json:"enabled"`
-	PasswordExpiresAt *string        `json:"password_expires_at"` // passwords never expire
-	Options           options        `json:"options"`
-	Extra             map[string]any `json:"-" api:"inline"` // email, description and what else there is
+	Name              string            `json:"name"`
+	DomainID          string            `json:"domain_id"`
+	DefaultProjectID  string            `json:"default_project_id,omitempty"`
+	Enabled           bool              `json:"enabled"`
+	PasswordExpiresAt *string           `json:"password_expires_at"` // passwords never expire
+	Options           identity.Settings `json:"options"`
+	Extra             map[string]any    `json:"-" api:"inline"` // email, description and what else there is
 }
 
 type userAnswer struct {
@@ -47,7 +47,7 @@ type createUser struct {
 		OriginalPassword  unread                          `json:"original_password"` // which POST …/password asks for
 		PasswordExpiresAt unread                          `json:"password_expires_at"`
 		Federated         []any                           `json:"federated" api:"max=0"`
-		Options           options                         `json:"options"`
+		Options           userOptions                     `json:"options"`
 		Extra             map[string]any                  `json:"-" api:"inline"`
 	} `json:"user" api:"required"`
 }
@@ -63,7 +63,7 @@ type updateUser struct {
 		OriginalPassword  unread                          `json:"original_password"` // which POST …/password asks for
 		PasswordExpiresAt unread                          `json:"password_expires_at"`
 		Federated         []any                           `json:"federated" api:"max=0"`
-		Options           options                         `json:"options"`
+		Options           userOptions                     `json:"options"`
 		Extra             map[string]any                  `json:"-" api:"inline"`
 	} `json:"user" api:"required,min=1"`
 }
@@ -92,7 +92,7 @@ func (h handler) userRoutes() []httpapi.Route {
 }
 
 func (h handler) user(u *identity.User) userBody {
-	return userBody{object: h.object("users", u.ID), Name: u.Name, DomainID: u.DomainID, DefaultProjectID: u.DefaultProjectID, Enabled: u.Enabled, Extra: u.Extra}
+	return userBody{object: h.object("users", u.ID), Name: u.Name, DomainID: u.DomainID, DefaultProjectID: u.DefaultProjectID, Enabled: u.Enabled, Options: u.Options, Extra: u.Extra}
 }
 
 func (h handler) userAnswer(u *identity.User, err error) (any, error) {
@@ -110,7 +110,7 @@ func (h handler) listUsers(r *httpapi.Request) (any, error) {
 func (h handler) createUser(r *httpapi.Request, in *createUser) (any, error) {
 	u := in.User
 	return h.userAnswer(h.ids.CreateUser(r.Ctx(), identity.CreateUser{Name: u.Name, DomainID: u.DomainID.Or(ownDomain(r)),
-		DefaultProjectID: u.DefaultProjectID.Value, Disabled: !bool(u.Enabled.Or(true)), Password: u.Password.Value, Extra: u.Extra}))
+		DefaultProjectID: u.DefaultProjectID.Value, Disabled: !bool(u.Enabled.Or(true)), Password: u.Password.Value, Options: u.Options, Extra: u.Extra}))
 }
 
 func (h handler) getUser(r *httpapi.Request) (any, error) {
@@ -131,7 +131,7 @@ func (h handler) updateUser(r *httpapi.Request, in *updateUser) (any, error) {
 			return nil, err
 		}
 	}
-	changes := identity.UpdateUser{Name: u.Name.Ptr(), DefaultProjectID: text(u.DefaultProjectID), Enabled: truth(u.Enabled), Extra: u.Extra}
+	changes := identity.UpdateUser{Name: u.Name.Ptr(), DefaultProjectID: text(u.DefaultProjectID), Enabled: truth(u.Enabled), Options: u.Options, Extra: u.Extra}
 	if u.Password.Set {
 		changes.Password = &u.Password.Value
 	}

@@ -79,8 +79,25 @@ func each[T, B any](rows []T, show func(*T) B) []B {
 	return out
 }
 
-// options are those of a resource: none are known.
-type options struct{}
+// options are those of a domain, project or role, as they are sent.
+type options map[string]*bool
+
+// JSONSchema implements wire.Schemer.
+func (options) JSONSchema() map[string]any { return optionSchema(identity.Immutable) }
+
+// userOptions are those of a user, as they are sent.
+type userOptions map[string]*bool
+
+// JSONSchema implements wire.Schemer.
+func (userOptions) JSONSchema() map[string]any { return optionSchema(identity.UserOptions()...) }
+
+func optionSchema(names ...string) map[string]any {
+	properties := map[string]any{}
+	for _, name := range names {
+		properties[name] = map[string]any{"type": []any{"boolean", "null"}}
+	}
+	return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+}
 
 // unread is a value that is not looked at: of any kind, perhaps a secret.
 type unread struct{}
