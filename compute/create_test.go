@@ -1,6 +1,7 @@
 package compute_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -302,11 +303,11 @@ func TestUserDataIsStoredSealed(t *testing.T) {
 	w := newWorld(t).run(t)
 	const text = "c2VjcmV0LXBhc3N3b3Jk" // "secret-password"
 	s := w.server(t, func(in *compute.CreateServer) { in.UserData = secret.New(text) })
-	got, err := w.UserData(admin(t), s.ID)
-	require.NoError(t, err)
-	require.Equal(t, text, got.Reveal())
-	_, err = w.UserData(member(t), s.ID)
-	refused(t, errs.Forbidden, err)
+	for caller, want := range map[context.Context]string{admin(t): text, member(t): text, as(t, "p2", "member"): "", as(t, "p1", "reader"): ""} {
+		got, err := w.UserDataOf(caller, []compute.Server{*s})
+		require.NoError(t, err)
+		require.Equal(t, want, got[s.ID])
+	}
 	plain, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
 	for _, table := range []string{"compute_servers", "compute_guest_data", "flow_operations", "event_events"} {

@@ -42,6 +42,9 @@ func (s *Service) resolveImage(ctx context.Context, o *order) error {
 	if err := s.setImage(ctx, &o.model, o.ImageID); err != nil {
 		return err
 	}
+	if o.model.ImageProperties["img_config_drive"] == "mandatory" {
+		o.model.ConfigDrive = true
+	}
 	if o.model.Flavor.DiskGiB == 0 {
 		return s.checkOwn(ctx, ActionServerZeroDisk)
 	}

@@ -26,15 +26,6 @@ type sealedData struct {
 	Sealed        []byte `bun:"sealed,notnull"`
 }
 
-// UserData gives a server's user data in base64, empty without any.
-func (s *Service) UserData(ctx context.Context, id string) (secret.String, error) {
-	if _, err := s.findServer(ctx, s.DB.Read(), ActionServerAttributes, id); err != nil {
-		return secret.String{}, err
-	}
-	data, err := s.guestData(ctx, s.DB.Read(), id)
-	return secret.New(data.UserData), err
-}
-
 func (s *Service) guestData(ctx context.Context, db bun.IDB, id string) (data guestData, err error) {
 	row, err := store.Get[sealedData](ctx, db, id)
 	if store.IsNone(err) {
@@ -43,11 +34,7 @@ func (s *Service) guestData(ctx context.Context, db bun.IDB, id string) (data gu
 	if err != nil {
 		return data, err
 	}
-	text, err := s.Secrets.Open(row.Sealed, guestDataPlace(id))
-	if err != nil {
-		return data, err
-	}
-	return data, json.Unmarshal([]byte(text.Reveal()), &data)
+	return s.unsealed(row)
 }
 
 func guestDataPlace(id string) string { return "compute/servers/" + id + "/guest_data" }

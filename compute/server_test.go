@@ -1,11 +1,14 @@
 package compute_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/drivers/sim/simcompute"
@@ -38,7 +41,6 @@ func TestOtherProjectsSeeNothing(t *testing.T) {
 		"attach":   func() error { _, err := w.AttachInterface(other, s.ID, compute.AttachInterface{}); return err },
 		"detach":   func() error { return w.DetachInterface(other, s.ID, port) },
 		"list":     func() error { _, err := w.ListInterfaces(other, s.ID); return err },
-		"user":     func() error { _, err := w.UserData(other, s.ID); return err },
 	} {
 		err := call()
 		refused(t, errs.NotFound, err)
@@ -283,4 +285,35 @@ func TestNetworksThatAreNotNamed(t *testing.T) {
 	_, err = w.CreateServer(member(t), in)
 	refused(t, errs.Invalid, err)
 	require.Equal(t, "Network "+foreign+" could not be found.", errs.Message(err))
+}
+
+// queries counts what is asked of the database through bun.
+type queries struct{ n atomic.Int64 }
+
+func (q *queries) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	q.n.Add(1)
+	return ctx
+}
+func (*queries) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+func TestListsTakeTheSameNumberOfQueriesForAnyNumberOfServers(t *testing.T) {
+	w := newWorld(t, "hv1", "hv2", "hv3", "hv4").run(t)
+	q := new(queries)
+	w.db.Read().(*bun.DB).AddQueryHook(q)
+	list := func() int64 {
+		before := q.n.Load()
+		page, _, err := w.ListServers(member(t), compute.ServersOf{}, store.Query{})
+		require.NoError(t, err)
+		ports, err := w.Addresses(member(t), page)
+		require.NoError(t, err)
+		require.Len(t, ports, len(page))
+		_, err = w.SecurityGroupsOf(member(t), ports)
+		require.NoError(t, err)
+		return q.n.Load() - before
+	}
+	w.server(t)
+	one := list()
+	w.server(t, func(in *compute.CreateServer) { in.Min = 6 })
+	require.Equal(t, one, list())
+	require.Less(t, one, int64(15))
 }
