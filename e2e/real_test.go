@@ -66,7 +66,7 @@ func TestStoryOnRealServers(t *testing.T) {
 	d := startDaemon(t, in, flags...)
 	story(t, cloud{d, in, "cumulite-admin"}, cloud{d, in, "cumulite"}, disk{g.Image, "qcow2"}, func(t *testing.T, address, console, _ string) {
 		require.Contains(t, console, "GUEST-DHCP")
-		require.Contains(t, console, `"name": "first"`)
+		require.Regexp(t, `"name": ?"first"`, console)
 		_, err := output(t, in, nil, ping, "-c", "3", "-W", "5", address)
 		require.NoError(t, err)
 		require.Len(t, lv.Names(), 1)

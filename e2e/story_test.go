@@ -25,7 +25,7 @@ func story(t *testing.T, admin, member cloud, d disk, reach func(t *testing.T, a
 		"--security-group", "web", "--property", "purpose=story", "--wait", "first")
 	require.Equal(t, "ACTIVE", server["status"])
 	require.Equal(t, "mine", server["key_name"])
-	require.Equal(t, "Running", server["OS-EXT-STS:power_state"])
+	require.Equal(t, 1., server["OS-EXT-STS:power_state"])
 	id := server["id"].(string)
 
 	address := member.field(t, "floating_ip_address", "floating", "ip", "create", "public")

@@ -34,7 +34,7 @@ type flavorQuery struct {
 type newFlavorBody struct {
 	Flavor struct {
 		Name        string   `json:"name" api:"required,min=1,max=255"`
-		ID          *scalar  `json:"id"`
+		ID          *scalar  `json:"id" api:"nullable"`
 		Description *string  `json:"description" since:"2.55" api:"nullable,max=65535"`
 		VCPUs       integer  `json:"vcpus" api:"required,min=1,max=2147483647"`
 		RAM         integer  `json:"ram" api:"required,min=1,max=2147483647"`
