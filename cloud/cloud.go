@@ -192,11 +192,15 @@ func (c *Cloud) path(name string) string { return filepath.Join(c.dir.path, name
 // Dir is where the cloud keeps its state.
 func (c *Cloud) Dir() string { return c.dir.path }
 
-func (c *Cloud) openHosts() (err error) {
-	dir := c.o.HostDir
-	if dir == "" {
-		dir = c.path("hosts")
+func (c *Cloud) hostDir() string {
+	if c.o.HostDir != "" {
+		return c.o.HostDir
 	}
+	return c.path("hosts")
+}
+
+func (c *Cloud) openHosts() (err error) {
+	dir := c.hostDir()
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return errs.Invalidf("cannot use the hosts' directory %s: %v", dir, err)
 	}

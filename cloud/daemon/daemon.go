@@ -76,7 +76,7 @@ func Main(args []string, drivers Drivers) int {
 // Config.Purge it removes the cloud instead.
 func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out io.Writer) (err error) {
 	if c.Purge {
-		return purge(ctx, c, drivers)
+		return cloud.Purge(ctx, options(c, drivers, newLogger(c.LogLevel), nil))
 	}
 	logger := newLogger(c.LogLevel)
 	registry := prometheus.NewRegistry()
@@ -129,13 +129,9 @@ func newLogger(level string) *slog.Logger {
 
 // open opens the cloud and writes its clouds.yaml, whose path it gives.
 func open(ctx context.Context, c Config, drivers Drivers, logger *slog.Logger, metrics prometheus.Registerer) (_ *cloud.Cloud, clouds string, err error) {
-	o := cloud.Options{Dir: c.StateDir, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
-		Hosts: func(deps cloud.HostDeps) (cloud.Hosts, error) { return hosts(c, drivers, deps) }}
+	o := options(c, drivers, logger, metrics)
 	if o.Policy, err = readPolicy(c.Policy); err != nil {
 		return nil, "", err
-	}
-	if !c.Ephemeral {
-		o.HostDir = c.hostDir()
 	}
 	all, err := accounts(filepath.Join(c.StateDir, cloudsFile), secret.New(c.AdminPassword))
 	if err != nil {
@@ -151,6 +147,16 @@ func open(ctx context.Context, c Config, drivers Drivers, logger *slog.Logger, m
 	}
 	clouds = filepath.Join(opened.Dir(), cloudsFile)
 	return opened, clouds, writeClouds(clouds, c.PublicURL, c.Region, all)
+}
+
+// options says what the configuration means to a cloud.
+func options(c Config, drivers Drivers, logger *slog.Logger, metrics prometheus.Registerer) cloud.Options {
+	o := cloud.Options{Dir: c.StateDir, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
+		Hosts: func(deps cloud.HostDeps) (cloud.Hosts, error) { return hosts(c, drivers, deps) }}
+	if !c.Ephemeral {
+		o.HostDir = c.hostDir()
+	}
+	return o
 }
 
 func readPolicy(path string) (*policy.Overrides, error) {

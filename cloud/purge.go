@@ -1,32 +1,35 @@
-package daemon
+package cloud
 
 import (
 	"context"
 	"errors"
 	"os"
 
-	"github.com/cumulite/cumulite/cloud"
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/network"
-	"github.com/cumulite/cumulite/platform/clock"
 )
 
-// purge takes away all that a cloud has on this machine: its guests, its
-// networks, its files.
-func purge(ctx context.Context, c Config, drivers Drivers) (err error) {
-	deps := cloud.HostDeps{Dir: c.hostDir(), Clock: clock.System(), Logger: newLogger(c.LogLevel)}
-	if err := os.MkdirAll(deps.Dir, 0o711); err != nil {
+// Purge takes away all that the cloud of these options has on its hosts and in
+// its directories: guests, networks, files. Nobody may have it open.
+func Purge(ctx context.Context, o Options) (err error) {
+	o.fill()
+	c := &Cloud{o: o}
+	if c.dir, err = openDirectory(o.Dir); err != nil {
 		return err
 	}
-	all, err := hosts(c, drivers, deps)
-	if err != nil {
+	if err := c.openHosts(); err != nil {
+		return errors.Join(err, c.Close())
+	}
+	for _, h := range c.hosts.Hypervisors {
+		err = errors.Join(err, removeGuests(ctx, h))
+	}
+	for _, d := range c.hosts.Networks {
+		err = errors.Join(err, removeNetworks(ctx, d))
+	}
+	if err = errors.Join(err, c.Close()); err != nil {
 		return err
 	}
-	err = errors.Join(removeGuests(ctx, all.Hypervisors[c.Host]), removeNetworks(ctx, all.Networks[c.Host]))
-	if err = errors.Join(err, all.Close()); err != nil {
-		return err
-	}
-	return errors.Join(os.RemoveAll(deps.Dir), os.RemoveAll(c.StateDir))
+	return errors.Join(os.RemoveAll(c.hostDir()), os.RemoveAll(c.dir.path))
 }
 
 func removeGuests(ctx context.Context, h compute.Hypervisor) error {
