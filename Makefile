@@ -6,10 +6,18 @@ LINT     := build/golangci-lint-v2.15.0
 TIMEOUT  ?= 20m
 PACKAGES ?= ./...
 
-.PHONY: build packages vet lint test bench clean
+.PHONY: build up down packages vet lint test bench clean
 
 build:
-	$(GO) build -trimpath ./...
+	$(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./daemons/...
+
+# up starts a cloud on this machine (as root), boots a first server and shows how to go on.
+up: packages build
+	@scripts/up
+
+# down takes away all that up made.
+down: build
+	@scripts/down
 
 # packages installs the Debian packages that tests and real backends need, if they are missing and we are root.
 packages:
@@ -30,8 +38,9 @@ lint: $(LINT)
 test: packages vet lint
 	$(GO) test -timeout $(TIMEOUT) $(PACKAGES)
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1s $(PACKAGES)
+# bench measures cumulited from outside; as root also real servers. The packages' own: go test -bench .
+bench: packages
+	@scripts/bench
 
 clean:
 	rm -rf $(BIN) build
