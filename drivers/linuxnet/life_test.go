@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 
@@ -307,4 +309,39 @@ func BenchmarkReopen(b *testing.B) {
 	for b.Loop() {
 		m.open()
 	}
+}
+
+func TestManyAskAtOnce(t *testing.T) {
+	m := newMachine(t)
+	d := m.open()
+	n, g := m.net("10.1.0.0/24", false), m.openGroup()
+	var all []network.PortSpec
+	for i := range 12 {
+		all = append(all, m.spec(n, netip.AddrFrom4([4]byte{10, 1, 0, byte(i + 2)}).String(), g))
+	}
+	var work sync.WaitGroup
+	for generation := range int64(3) {
+		for _, p := range all {
+			work.Go(func() {
+				p.Generation = generation
+				_, err := d.EnsurePort(t.Context(), p)
+				assert.NoError(t, err)
+				assert.NoError(t, d.SetMetadata(t.Context(), p.ID, network.Metadata{}))
+			})
+		}
+		work.Go(func() {
+			again := g
+			again.Generation, again.Members = generation, []netip.Addr{netip.AddrFrom4([4]byte{10, 1, 0, byte(generation)})}
+			assert.NoError(t, d.EnsureGroup(t.Context(), again))
+			assert.NoError(t, d.EnsureNetwork(t.Context(), n))
+		})
+	}
+	work.Wait()
+	there, err := d.Inventory(t.Context())
+	require.NoError(t, err)
+	require.Len(t, there.Ports, len(all))
+	for id, generation := range there.Ports {
+		require.EqualValues(t, 2, generation, id)
+	}
+	require.True(t, m.reaches(all[0].ID, all[1].ID, packetOf(all[0], all[1], frame.TCP, 1, 2)))
 }

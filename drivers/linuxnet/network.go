@@ -39,7 +39,11 @@ func (d *Driver) EnsureNetwork(ctx context.Context, spec network.NetworkSpec) er
 		}
 		rec := networkRecord{Spec: spec, Zone: old.Zone}
 		if !there {
-			rec.Zone = d.freeZone()
+			zone, free := d.freeZone()
+			if !free {
+				return errs.New(errs.Exhausted, "This host has no room for another network.")
+			}
+			rec.Zone = zone
 		}
 		made, err := d.applyNetwork(rec)
 		if made || !same(spec, old.Spec) {
@@ -85,18 +89,21 @@ func noIPv6(what, id string) error {
 
 // freeZone gives a zone that no network has. Where it begins to look depends
 // on the prefix, since other drivers' zones are not known.
-func (d *Driver) freeZone() uint16 {
+func (d *Driver) freeZone() (zone uint16, free bool) {
 	used := map[uint16]bool{0: true} // all other connections of the host
 	for _, n := range d.records.networks.All() {
 		used[n.Zone] = true
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(d.o.Prefix))
-	zone := uint16(h.Sum32())
-	for used[zone] {
+	zone = uint16(h.Sum32())
+	for range 1 << 16 {
+		if !used[zone] {
+			return zone, true
+		}
 		zone++
 	}
-	return zone
+	return 0, false
 }
 
 // applyNetwork makes a network; made says that its bridge is a new one, with
@@ -203,6 +210,7 @@ func (d *Driver) RemoveNetwork(ctx context.Context, id string) error {
 		if err := d.filter.RemoveBridge(id); err != nil {
 			return err
 		}
+		delete(d.changed, id)
 		return d.records.networks.Delete(id)
 	})
 }

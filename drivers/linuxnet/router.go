@@ -197,23 +197,31 @@ func (d *Driver) RemoveRouter(ctx context.Context, id string) error {
 		if err := checkID("router", id); err != nil {
 			return err
 		}
-		if err := d.clearRouter(id); err != nil {
+		old, _ := d.records.routers.Get(id)
+		for _, leg := range legs(old) {
+			if err := remove(d.space, d.names.link(router, leg.PortID)); err != nil {
+				return err
+			}
+		}
+		if err := d.removeSpace(id); err != nil {
 			return err
 		}
 		return d.records.routers.Delete(id)
 	})
 }
 
-// clearRouter takes a router's legs away, then its namespace: links in one
-// that is only let go of would stay for a while.
-func (d *Driver) clearRouter(id string) error {
+// removeSpace takes a router's namespace away, and first the legs that are
+// left in it: links in one that is only let go of would stay for a while.
+func (d *Driver) removeSpace(id string) error {
 	name := d.names.space(routerSpace, id)
 	space, err := namespace.Find(name)
-	if err != nil || space == nil {
+	if err != nil {
 		return err
 	}
-	if err := errors.Join(d.unplugLegs(space, network.RouterSpec{}), space.Close()); err != nil {
-		return err
+	if space != nil {
+		if err := errors.Join(d.unplugLegs(space, network.RouterSpec{}), space.Close()); err != nil {
+			return err
+		}
 	}
 	return namespace.Remove(name)
 }
