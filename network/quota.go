@@ -2,6 +2,8 @@ package network
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
@@ -50,12 +52,30 @@ func (s *Service) DefaultQuotas(ctx context.Context, projectID string) (map[quot
 
 // SetQuotas gives a project limits of its own, leaving those it does not name,
 // and returns all of them.
-func (s *Service) SetQuotas(ctx context.Context, projectID string, limits map[quota.Resource]int) (all map[quota.Resource]int, err error) {
+func (s *Service) SetQuotas(ctx context.Context, projectID string, limits map[quota.Resource]int) (map[quota.Resource]int, error) {
+	return s.setQuotas(ctx, projectID, limits, func(context.Context, *store.Tx) error { return nil })
+}
+
+// SetQuotasAboveUsage is SetQuotas that refuses a limit below what the project
+// has already.
+func (s *Service) SetQuotasAboveUsage(ctx context.Context, projectID string, limits map[quota.Resource]int) (map[quota.Resource]int, error) {
+	return s.setQuotas(ctx, projectID, limits, func(ctx context.Context, tx *store.Tx) error {
+		usage, err := s.quotas.Usage(ctx, tx, projectID)
+		for _, r := range slices.Sorted(maps.Keys(limits)) {
+			if used := usage[r].Used; err == nil && limits[r] != quota.Unlimited && limits[r] < used {
+				err = errs.Invalidf("Quota limit %d for %s must be greater than or equal to already used %d", limits[r], string(r), used)
+			}
+		}
+		return err
+	})
+}
+
+func (s *Service) setQuotas(ctx context.Context, projectID string, limits map[quota.Resource]int, check func(context.Context, *store.Tx) error) (all map[quota.Resource]int, err error) {
 	if err := s.policy.Check(ctx, ActionUpdateQuota, quotaTarget(projectID)); err != nil {
 		return nil, err
 	}
 	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := s.quotas.SetLimits(ctx, tx, projectID, limits); err != nil {
+		if err := first(check(ctx, tx), s.quotas.SetLimits(ctx, tx, projectID, limits)); err != nil {
 			return err
 		}
 		all, err = s.quotas.Limits(ctx, tx, projectID)

@@ -47,6 +47,7 @@ var extensions = []extension{
 	{Alias: "port-security", Name: "Port Security", Updated: "2012-07-23T10:00:00-00:00", Description: "Ports without filters."},
 	{Alias: "project-id", Name: "project_id field enabled", Updated: "2016-09-09T09:09:09-09:09", Description: "project_id beside tenant_id."},
 	{Alias: "provider", Name: "Provider Network", Updated: "2012-09-07T10:00:00-00:00", Description: "How a network is told apart on the wire."},
+	{Alias: "quota-check-limit", Name: "Quota engine limit check", Updated: "2021-09-08T16:00:00-00:00", Description: "Refusing quotas below what is used."},
 	{Alias: "quota_details", Name: "Quota details management support", Updated: "2017-02-10T10:00:00-00:00", Description: "How much of the quotas is used."},
 	{Alias: "quotas", Name: "Quota management support", Updated: "2012-07-29T10:00:00-00:00", Description: "How much a project may have."},
 	{Alias: "revision-if-match", Name: "If-Match constraints based on revision_number", Updated: "2016-12-11T00:00:00-00:00", Description: "Changes of one revision only."},

@@ -70,6 +70,13 @@ func TestBadBodiesAreRefusedInNeutronsWords(t *testing.T) {
 		{"POST", "/ports", object{"port": object{"network_id": n["id"], "fixed_ips": []object{{"ip_address": "10.0.0"}}}}, "Invalid input for fixed_ips. Reason: '10.0.0' is not a valid IP address."},
 		{"POST", "/ports", object{"ports": []object{{"network_id": n["id"], "fixed_ips": []object{{"ip": "10.0.0.1"}}}}}, "Unrecognized attribute(s) 'ip'"},
 		{"POST", "/ports", object{"port": object{"network_id": "x"}}, "Invalid input for network_id."},
+		{"POST", "/ports", object{"port": object{"network_id": n["id"], "mac_address": "fa:16:3e"}}, "Invalid input for mac_address."},
+		{"POST", "/ports", object{"port": object{"network_id": n["id"], "binding:vnic_type": "magic"}}, "Invalid input for binding:vnic_type."},
+		{"POST", "/ports", object{"port": object{"network_id": n["id"], "allowed_address_pairs": "all"}}, "Invalid input for allowed_address_pairs."},
+		{"POST", "/ports", object{"port": object{"network_id": n["id"], "binding:vif_type": "tap"}}, "Attribute 'binding:vif_type' not allowed in POST"},
+		{"POST", "/networks", object{"network": nil}, "Invalid input for network."},
+		{"POST", "/networks", []object{}, "Malformed request body"},
+		{"POST", "/networks", object{"networks": []any{"n"}}, "Invalid input for networks."},
 		{"POST", "/ports", "{", "Malformed request body"},
 	} {
 		var typ string
@@ -118,6 +125,9 @@ func TestListsPageBothWaysByTheirLinks(t *testing.T) {
 	require.Equal(t, []string{"n2", "n3"}, names(follow(last, "previous"), "networks", "name"))
 	require.Equal(t, []string{"n0", "n1"}, names(follow(second, "previous"), "networks", "name"))
 	require.NotContains(t, c.get("/networks"), "networks_links")
+	c.refused("GET", "/networks?limit=2&marker=gone", nil, 404, "NetworkNotFound")
+	id := w.as("other").make("network", "/networks", object{})["id"].(string)
+	c.refused("GET", "/networks?limit=2&marker="+id, nil, 404, "NetworkNotFound")
 }
 
 func TestFiltersChooseAndUnknownOnesAreRefused(t *testing.T) {
@@ -170,4 +180,26 @@ func TestSubnetAndPortShowWhatTheyAre(t *testing.T) {
 	require.Nil(t, s["gateway_ip"])
 	require.Empty(t, s["host_routes"])
 	c.refused("DELETE", "/networks/"+n["id"].(string), nil, 409, "NetworkInUse")
+}
+
+func TestFieldsOfAdministratorsAreRefusedToOthers(t *testing.T) {
+	w := newWorld(t)
+	c, admin := w.as("member"), w.as("admin")
+	for _, attributes := range []object{{"shared": true}, {"router:external": "True"}, {"provider:network_type": "vlan"}, {"provider:segmentation_id": 7}} {
+		c.refused("POST", "/networks", object{"network": attributes}, 403, "PolicyNotAuthorized")
+	}
+	n := c.make("network", "/networks", object{"shared": false})
+	c.refused("PUT", "/networks/"+n["id"].(string), object{"network": object{"shared": true}}, 403, "PolicyNotAuthorized")
+	for _, attributes := range []object{{"binding:host_id": "hv1"}, {"binding:profile": object{"a": 1}}} {
+		attributes["network_id"] = n["id"]
+		c.refused("POST", "/ports", object{"port": attributes}, 403, "PolicyNotAuthorized")
+	}
+	require.Empty(t, c.get("/ports")["ports"])
+	theirs := admin.make("network", "/networks", object{"project_id": "p2", "name": "given"})
+	require.Equal(t, "p2", theirs["tenant_id"])
+	require.Equal(t, []string{"given"}, names(w.as("other").get("/networks"), "networks", "name"))
+	require.Empty(t, names(c.get("/networks?name=given"), "networks", "name"))
+	port := admin.make("port", "/ports", object{"network_id": n["id"], "binding:host_id": "hv1", "binding:profile": object{"a": 1}})
+	require.Equal(t, "hv1", port["binding:host_id"])
+	require.Equal(t, object{"a": 1.0}, port["binding:profile"])
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/quota"
 )
@@ -49,6 +50,8 @@ type changedQuota struct {
 	SecurityGroup     httpapi.Optional[integer] `json:"security_group" api:"min=-1,max=2147483647"`
 	SecurityGroupRule httpapi.Optional[integer] `json:"security_group_rule" api:"min=-1,max=2147483647"`
 	RBACPolicy        httpapi.Optional[integer] `json:"rbac_policy" api:"min=-1,max=2147483647"`
+	CheckLimit        boolean                   `json:"check_limit"`
+	Force             boolean                   `json:"force"` // the opposite, which is the default
 }
 
 func (in *changedQuota) limits() map[quota.Resource]int {
@@ -68,6 +71,8 @@ func (h handler) quotaRows() []httpapi.Route {
 	const one, get = "/quotas/{project_id}", network.ActionGetQuota
 	return []httpapi.Route{
 		{Method: "GET", Pattern: "/quotas", Action: get, Response: quotaList{}, Handle: h.listQuotas},
+		{Method: "GET", Pattern: "/quotas/tenant", Action: httpapi.Authenticated, Handle: ownProject("tenant")},
+		{Method: "GET", Pattern: "/quotas/project", Action: httpapi.Authenticated, Handle: ownProject("project")},
 		{Method: "GET", Pattern: one, Action: get, Response: quotaBody[int]{}, Handle: h.showQuota},
 		{Method: "PUT", Pattern: one, Action: network.ActionUpdateQuota, Request: changedQuotaBody{}, Response: quotaBody[int]{}, Handle: httpapi.Body(h.updateQuota)},
 		{Method: "DELETE", Pattern: one, Action: network.ActionDeleteQuota, Status: http.StatusNoContent, Handle: h.resetQuota},
@@ -92,6 +97,13 @@ func (h handler) listQuotas(r *httpapi.Request) (any, error) {
 	}
 	slices.SortFunc(out.Quotas, func(a, b projectQuota) int { return cmp.Compare(a.ProjectID, b.ProjectID) })
 	return out, nil
+}
+
+// ownProject tells callers which project they act for: {"tenant": {"tenant_id": …}}.
+func ownProject(name string) func(*httpapi.Request) (any, error) {
+	return func(r *httpapi.Request) (any, error) {
+		return keyed[keyed[string]]{name: {name + "_id": auth.From(r.Ctx()).ProjectID()}}, nil
+	}
 }
 
 func (h handler) showQuota(r *httpapi.Request) (any, error) {
@@ -127,7 +139,11 @@ func (h handler) showDefaultQuota(r *httpapi.Request) (any, error) {
 }
 
 func (h handler) updateQuota(r *httpapi.Request, in *changedQuotaBody) (any, error) {
-	limits, err := h.networks.SetQuotas(r.Ctx(), r.PathValue("project_id"), in.Quota.limits())
+	set := h.networks.SetQuotas
+	if in.Quota.CheckLimit && !in.Quota.Force {
+		set = h.networks.SetQuotasAboveUsage
+	}
+	limits, err := set(r.Ctx(), r.PathValue("project_id"), in.Quota.limits())
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (k *resource[T, New, Change]) serveList(r *httpapi.Request) (any, error) {
 	}
 	rows, more, err := k.list(r.Ctx(), q)
 	if err != nil {
-		return nil, err
+		return nil, k.markerMissing(r.Ctx(), q.Marker, err)
 	}
 	out := keyed[any]{k.many: k.showAll(r.Ctx(), rows)}
 	ids := make([]string, len(rows))
@@ -144,6 +144,17 @@ func (k *resource[T, New, Change]) serveList(r *httpapi.Request) (any, error) {
 		out[k.many+"_links"] = links
 	}
 	return out, nil
+}
+
+// markerMissing says of a list that failed that its marker is not there, if it is not.
+func (k *resource[T, New, Change]) markerMissing(ctx context.Context, marker string, err error) error {
+	if marker == "" || !errs.Is(err, errs.Invalid) {
+		return err
+	}
+	if _, missing := k.get(ctx, marker); missing != nil {
+		return missing
+	}
+	return err
 }
 
 // sortable refuses to sort by what is no single value.

@@ -114,6 +114,8 @@ func TestWalk(t *testing.T) {
 		"PUT /routers/{id}/add_extraroutes router":    "404 403 200 200",
 		"PUT /routers/{id}/remove_extraroutes router": "404 403 200 200",
 
+		"GET /quotas/tenant":                    "200",
+		"GET /quotas/project":                   "200",
 		"GET /quotas":                           "403 403 403 200",
 		"GET /quotas/{project_id}":              "403 200 200 200",
 		"PUT /quotas/{project_id}":              "403 403 403 200",
