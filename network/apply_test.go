@@ -262,3 +262,43 @@ func TestOperations(t *testing.T) {
 		}
 	})
 }
+
+func TestNetworkThatIsNeededAgainWhileItIsTakenAwayStays(t *testing.T) {
+	s := newSite(t)
+	s.run(t)
+	n, _ := s.network(s.ann, "10.0.0.0/24")
+	first, second := s.served(n), s.port(s.ann, n)
+	fault, reached, release := simnetwork.HangAt("remove network", "begin")
+	s.host.SetFault(fault)
+	require.NoError(t, s.DeletePort(s.ann, first.ID))
+	<-reached
+	plugged := make(chan error, 1)
+	go func() {
+		_, err := s.Plug(s.compute(), second.ID, onHost)
+		plugged <- err
+	}()
+	require.Eventually(t, func() bool { return ok(s.GetPort(s.ann, second.ID))(s).Status == network.PortBuild }, 10*time.Second, time.Millisecond)
+	release()
+	require.NoError(t, <-plugged)
+	s.settle()
+	_, there := s.state.Network(n.ID)
+	require.True(t, there)
+	require.NoError(t, s.DeletePort(s.ann, second.ID))
+	s.settle()
+	require.Empty(t, s.inventory().Networks)
+}
+
+func TestDHCPOptionsAreEncoded(t *testing.T) {
+	s := newSite(t)
+	n, _ := s.network(s.ann, "10.0.0.0/24")
+	p := s.port(s.ann, n)
+	ok(s.UpdatePort(s.ann, p.ID, network.UpdatePort{DHCPOptions: &[]network.ExtraDHCPOpt{
+		{Name: "ntp-server", Value: "10.0.0.3"}, {Name: "tftp-server", Value: "10.0.0.4"}, {Name: "67", Value: "boot"}, {Name: "mtu", Value: "1400"},
+		{Name: "no-such-option", Value: "x"}, {Name: "255", Value: "x"}, {Name: "dns-server", Value: "2001:db8::1", Version: 6},
+	}}))(s)
+	ok(s.Plug(s.compute(), p.ID, onHost))(s)
+	spec, _ := s.state.Port(p.ID)
+	require.Equal(t, []network.DHCPOption{
+		{Code: 42, Value: []byte{10, 0, 0, 3}}, {Code: 66, Value: []byte("10.0.0.4")}, {Code: 67, Value: []byte("boot")}, {Code: 26, Value: []byte{5, 120}},
+	}, spec.DHCPOptions)
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -142,26 +143,24 @@ func (s *Service) sendPort(ctx context.Context, d Driver, host string, p PortSpe
 
 // bringMissing brings an object to a host that does not have its generation.
 func (s *Service) bringMissing(ctx context.Context, pl placement) error {
-	missing := false
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		want, err := generation(ctx, tx, pl.ID)
-		if err != nil {
-			return err
-		}
-		if want == 0 {
-			if err := raise(ctx, tx, pl.ID); err != nil {
-				return err
-			}
-		}
+	has, err := s.has(ctx, s.DB.Read(), pl)
+	if err != nil || has {
+		return err
+	}
+	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := place(ctx, tx, pl); err != nil {
 			return err
 		}
-		var applied int64
-		err = tx.QueryRow(ctx, "SELECT applied FROM network_placements WHERE id = ? AND host = ?", pl.ID, pl.Host).Scan(&applied)
-		missing = want == 0 || applied < want
-		return err
+		// An operation that is about to take it away must begin anew.
+		var settled bool
+		err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM network_placements AS p JOIN network_generations AS g ON g.id = p.id WHERE p.id = ? AND p.host = ? AND NOT p.pending)",
+			pl.ID, pl.Host).Scan(&settled)
+		if err != nil || settled {
+			return err
+		}
+		return raise(ctx, tx, pl.ID)
 	})
-	if err != nil || !missing {
+	if err != nil {
 		return err
 	}
 	generation, gone, err := s.bring(ctx, pl)
@@ -169,6 +168,12 @@ func (s *Service) bringMissing(ctx context.Context, pl placement) error {
 		return err
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
+}
+
+// has tells whether a host has an object's generation, and keeps it.
+func (s *Service) has(ctx context.Context, db bun.IDB, pl placement) (bool, error) {
+	return db.NewSelect().TableExpr("network_placements AS p").Join("JOIN network_generations AS g ON g.id = p.id").
+		Where("p.id = ? AND p.host = ? AND NOT p.pending AND p.applied >= g.generation", pl.ID, pl.Host).Exists(ctx)
 }
 
 func (inv Inventory) of(kind object) map[string]int64 {

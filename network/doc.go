@@ -1,25 +1,27 @@
 // Package network is the network service: networks, subnets, ports, routers,
-// floating addresses and security groups (Neutron's API v2.0, which networkapi
-// serves).
+// floating addresses and security groups (Neutron's API v2.0).
 //
 //	s, err := network.New(network.Deps{DB: db, Clock: clk, Ops: ops, Events: bus,
 //		Drivers: map[string]network.Driver{"hv1": driver}}, nil)
-//	go s.Run(ctx) // watches the hosts
-//	n, err := s.CreateNetwork(ctx, network.CreateNetwork{Name: "private"})
-//	sub, err := s.CreateSubnet(ctx, network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: cidr})
-//	r, err := s.CreateRouter(ctx, network.CreateRouter{Gateway: &network.Gateway{NetworkID: public.ID}})
-//	_, err = s.AddRouterInterface(ctx, r.ID, network.InterfaceOf{SubnetID: sub.ID})
+//	s.SetMetadataSource(servers.Metadata) // what guests read at 169.254.169.254
+//	go s.Run(ctx)                         // watches the hosts
+//	…
+//	n, err := s.CreateNetwork(ctx, network.CreateNetwork{Name: "web"})
+//	sub, err := s.CreateSubnet(ctx, network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")})
 //	p, err := s.CreatePort(ctx, network.CreatePort{NetworkID: n.ID})
-//	f, err := s.CreateFloatingIP(ctx, network.CreateFloatingIP{NetworkID: public.ID, PortID: p.ID})
+//	vif, err := s.Plug(auth.AsService(ctx, "compute"), p.ID, network.Binding{Host: "hv1", DeviceID: server})
 //
-// The Service holds the rules and the rows; a Driver realises them on one
-// host. A change and the operation that has the hosts follow it are committed
-// together: each object has a generation, which every change raises, and a
-// host has the networks, groups, routers and ports that what is on it needs,
-// as the rows say and not as somebody remembered to tell it. Compute asks for
-// a port to be made real at once, with Plug.
+// The Service holds the rules and the rows; a Driver realises them on hosts.
 //
-// One noun has one file, with its type, its rules and the Service's methods;
-// kind (standard.go) is what all of them have in common. apply.go and bring.go
-// are the way to the hosts, driver.go and networktest the contract with them.
+// # From rows to hosts
+//
+// A change of rows and the operation that brings it to a host are committed
+// together: touch raises the object's generation and starts "network.apply"
+// for each host that has or needs the object, unless there is one on its way.
+// The operation reads the rows anew, so that many changes are brought at once,
+// and is tried until the host has taken them. The view network_needed says
+// which host needs what; placements remember what was put where, so that it
+// can be taken away again. Plug does not wait for operations: it brings a port
+// and what that needs itself. Run compares what hosts have with what they need
+// when they are seen first and when they come back, and repairs the difference.
 package network

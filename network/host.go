@@ -152,15 +152,18 @@ func (s *Service) reconcile(ctx context.Context, host string) error {
 
 // repair brings an object to a host outside of an operation.
 func (s *Service) repair(ctx context.Context, pl placement) error {
-	generation, gone, err := s.bring(ctx, pl)
+	brought, gone, err := s.bring(ctx, pl)
 	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if gone {
-			return s.forget(ctx, tx, pl)
+		if !gone {
+			return arrived(ctx, tx, pl, brought)
 		}
-		return arrived(ctx, tx, pl, generation)
+		if current, err := generation(ctx, tx, pl.ID); err != nil || current != brought {
+			return err // it changed meanwhile, and whoever did that sees to it
+		}
+		return s.forget(ctx, tx, pl)
 	})
 }
 
