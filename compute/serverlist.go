@@ -69,7 +69,7 @@ func (s *Service) serversOf(ctx context.Context, of ServersOf) (store.Scope, err
 		}
 	}
 	if of.Deleted && !s.isAdmin(ctx) {
-		return nil, errs.Forbiddenf("Only administrators may list deleted servers.")
+		return nil, errs.Forbiddenf("Only administrators may list deleted instances")
 	}
 	return func(q *bun.SelectQuery) *bun.SelectQuery {
 		q = q.ExcludeColumn(unlisted...)

@@ -46,7 +46,18 @@ func (h handler) listExtraSpecs(r *httpapi.Request) (any, error) {
 	return map[string]any{"extra_specs": specs}, nil
 }
 
+// checkExtraSpecs refuses what is no extra spec, which was taken before 2.86.
+func checkExtraSpecs(r *httpapi.Request, specs extraSpecs) error {
+	if !r.Version.AtLeast(httpapi.V("2.86")) {
+		return nil
+	}
+	return compute.CheckExtraSpecs(specs.domain())
+}
+
 func (h handler) createExtraSpecs(r *httpapi.Request, in *extraSpecsBody) (any, error) {
+	if err := checkExtraSpecs(r, in.ExtraSpecs); err != nil {
+		return nil, err
+	}
 	if _, err := h.compute.SetExtraSpecs(r.Ctx(), r.PathValue("flavor_id"), in.ExtraSpecs.domain()); err != nil {
 		return nil, err
 	}
@@ -67,6 +78,9 @@ func (h handler) updateExtraSpec(r *httpapi.Request, in *extraSpecs) (any, error
 	value, is := (*in)[key]
 	if !is || len(*in) != 1 {
 		return nil, errs.Invalidf("Request body and URI mismatch")
+	}
+	if err := checkExtraSpecs(r, *in); err != nil {
+		return nil, err
 	}
 	return in, h.compute.UpdateExtraSpec(r.Ctx(), r.PathValue("flavor_id"), key, string(value))
 }

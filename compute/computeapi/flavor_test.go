@@ -118,6 +118,9 @@ func TestExtraSpecs(t *testing.T) {
 	_, message = fault(t, admin.do("PUT", path+"/n", object{"m": "6"}).Want(400))
 	require.Equal(t, "Request body and URI mismatch", message)
 	admin.do("POST", path, object{"extra_specs": object{"a/b": "c"}}).Want(400)
+	w.client(t, "admin", "2.85").do("PUT", path+"/hw:numa_node", object{"hw:numa_node": "1"}).Want(200)
+	_, message = fault(t, w.client(t, "admin", "2.86").do("PUT", path+"/hw:numa_node", object{"hw:numa_node": "1"}).Want(400))
+	require.Equal(t, "Validation failed; extra spec 'hw:numa_node' does not appear to be a valid extra spec.", message)
 	admin.do("POST", path, object{"extra_specs": object{"a": object{}}}).Want(400)
 }
 

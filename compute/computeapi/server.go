@@ -10,8 +10,8 @@ func (h handler) serverRoutes() []httpapi.Route {
 	return []httpapi.Route{
 		{Method: "GET", Pattern: list, Action: compute.ActionServerIndex, Query: serverQuery{}, Response: serverList{}, Handle: h.listServers},
 		{Method: "GET", Pattern: list + "/detail", Action: compute.ActionServerDetail, Query: serverQuery{}, Response: serverList{}, Handle: h.detailServers},
-		{Method: "POST", Pattern: list, Action: compute.ActionServerCreate, Until: httpapi.V("2.36"), Request: oldServerBody{}, Response: madeServerBody{}, Status: 202, MaxBody: maxCreate, Handle: httpapi.Body(h.createOldServer)},
-		{Method: "POST", Pattern: list, Action: compute.ActionServerCreate, Since: httpapi.V("2.37"), Request: newServerBody{}, Response: madeServerBody{}, Status: 202, MaxBody: maxCreate, Handle: httpapi.Body(h.createServer)},
+		{Method: "POST", Pattern: list, Action: compute.ActionServerCreate, Until: httpapi.V("2.36"), Request: oldServerBody{}, Response: madeServerBody{}, Status: 202, Handle: httpapi.Body(h.createOldServer)},
+		{Method: "POST", Pattern: list, Action: compute.ActionServerCreate, Since: httpapi.V("2.37"), Request: newServerBody{}, Response: madeServerBody{}, Status: 202, Handle: httpapi.Body(h.createServer)},
 		{Method: "GET", Pattern: one, Action: compute.ActionServerShow, Response: serverBody{placedServer{}}, Handle: h.showServer},
 		{Method: "PUT", Pattern: one, Action: compute.ActionServerUpdate, Request: updateServerBody{}, Response: serverBody{placedServer{}}, Handle: httpapi.Body(h.updateServer)},
 		{Method: "DELETE", Pattern: one, Action: compute.ActionServerDelete, Status: 204, Handle: h.deleteServer},

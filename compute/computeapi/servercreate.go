@@ -16,9 +16,6 @@ import (
 	"github.com/cumulite/cumulite/platform/secret"
 )
 
-// maxCreate is how large a request for servers may be: user data alone has 64 KiB.
-const maxCreate = 256 << 10
-
 // newServer is what every microversion takes of a new server.
 type newServer struct {
 	Name         string           `json:"name" api:"required,min=1,max=255"`

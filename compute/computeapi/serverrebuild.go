@@ -90,8 +90,7 @@ func (h handler) showRebuilt(r *httpapi.Request, s *compute.Server, password str
 	case placedServer:
 		shown.UserData = maybe[*string]{}
 		return serverBody{rebuiltPlaced{shown, answer}}, nil
-	case serverCore:
-		return serverBody{rebuiltCore{shown, answer, ref(s.KeyName)}}, nil
+	default:
+		return serverBody{rebuiltCore{shown.(serverCore), answer, ref(s.KeyName)}}, nil
 	}
-	return nil, nil
 }

@@ -29,7 +29,7 @@ func (h handler) viewOf(r *httpapi.Request, servers []compute.Server) (v *server
 	v = &serverView{h: h, r: r,
 		placed:  h.compute.Allows(r.Ctx(), compute.ActionServerAttributes, ""),
 		specs:   h.compute.Allows(r.Ctx(), compute.ActionServerExtraSpecs, ""),
-		details: h.compute.Allows(r.Ctx(), compute.ActionServerAllFilters, ""),
+		details: h.compute.Allows(r.Ctx(), compute.ActionActionsDetails, ""),
 	}
 	if v.attachments, err = h.compute.Addresses(r.Ctx(), servers); err != nil {
 		return nil, err
