@@ -66,6 +66,8 @@ type Options struct {
 	Clock   clock.Clock           // default: the machine's
 	Logger  *slog.Logger          // nil discards
 	Metrics prometheus.Registerer // nil counts nothing
+
+	fault func(op string) error // the store's seam, for this package's tests
 }
 
 // HostDeps are what drivers of hosts may build on.

@@ -29,7 +29,7 @@ func (c *Cloud) openState(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger}, event.Migrations(), flow.Migrations(), quota.Migrations(),
+	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger, Fault: c.o.fault}, event.Migrations(), flow.Migrations(), quota.Migrations(),
 		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
 	if err != nil {
 		return err
