@@ -120,6 +120,12 @@ func (w *world) idle() {
 	require.NoError(w.t, w.Ops().Idle(ctx))
 }
 
+// settled waits until no operation is left, those included that are tried again.
+func (w *world) settled() {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool { return w.count("SELECT count(*) FROM flow_operations") == 0 }, 30*time.Second, 5*time.Millisecond)
+}
+
 // client calls the cloud as one user.
 type client struct {
 	httpapitest.Client
@@ -206,6 +212,12 @@ func (c client) network(name, cidr string) (network, subnet string) {
 func (w *world) flavor() string {
 	w.t.Helper()
 	return id(w.admin.make("/compute/v2.1/flavors", "flavor", object{"name": "small", "ram": 64, "vcpus": 1, "disk": 1}))
+}
+
+// unlimited lifts the quotas of compute.
+func (w *world) unlimited() {
+	w.t.Helper()
+	w.admin.call("PUT", "/compute/v2.1/os-quota-class-sets/default", object{"quota_class_set": object{"instances": -1, "cores": -1, "ram": -1}}, 200)
 }
 
 // server is a request for a server; more overwrites.
