@@ -111,7 +111,9 @@ func TestSecretsAreSeenNowhere(t *testing.T) {
 	stranger := rand.Text()
 	fault := w.blue.With("X-Subject-Token", stranger).Get("/identity/v3/auth/tokens").Want(404)
 	require.NotContains(t, string(fault.Body), stranger)
-	fault = w.red.With("X-Auth-Token", stranger).Get("/compute/v2.1/servers")
+	unknown := w.red
+	unknown.Token = stranger
+	fault = unknown.Get("/compute/v2.1/servers").Want(401)
 	require.NotContains(t, string(fault.Body), stranger)
 	w.unseen(append(secrets, stranger, w.generatedKey()))
 	require.Contains(t, w.log.String(), "the disk is gone", "the log is looked at")
