@@ -76,19 +76,16 @@ type reach struct {
 }
 
 func reachOf(ctx context.Context, tx *store.Tx, legs []Port) (r reach, err error) {
+	on, err := subnetsOfPorts(ctx, tx, legs)
+	for _, sub := range on {
+		r.prefixes = append(r.prefixes, sub.CIDR)
+	}
 	for i := range legs {
-		on, _, err := subnetsOfPort(ctx, tx, &legs[i])
-		if err != nil {
-			return r, err
-		}
-		for _, sub := range on {
-			r.prefixes = append(r.prefixes, sub.CIDR)
-		}
 		for _, a := range legs[i].Addresses {
 			r.own = append(r.own, a.IP)
 		}
 	}
-	return r, nil
+	return r, err
 }
 
 func (r reach) check(routes []Route) error {
