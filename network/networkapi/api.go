@@ -23,6 +23,6 @@ func New(networks *network.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	cfg.Document = discovery.Neutron("v2.0", map[string]string{"network": "networks", "subnet": "subnets", "port": "ports"})
 	return httpapi.New(cfg, slices.Concat(
 		h.networkRows(), h.subnetRows(), h.portRows(), h.groupRows(), h.ruleRows(), h.routerRows(), h.floatingIPRows(),
-		h.tagRows(), h.quotaRows(), h.agentRows(), extensionRows(),
+		h.tagRows(), h.quotaRows(), h.agentRows(), h.availabilityRows(), extensionRows(),
 	))
 }

@@ -31,7 +31,7 @@ type newGateway struct {
 	FixedIPs   []fixedIP                 `json:"external_fixed_ips"`
 }
 
-// gateway reads external_gateway_info: left out is nil, null and {} are none.
+// routerGateway reads external_gateway_info: left out is nil, null and {} are none.
 func (r *reader) routerGateway(in httpapi.Optional[newGateway]) *network.Gateway {
 	if !in.Set {
 		return nil

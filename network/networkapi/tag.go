@@ -1,6 +1,7 @@
 package networkapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 
@@ -20,8 +21,8 @@ type tagList struct {
 }
 
 func (h handler) tagRows() (rows []httpapi.Route) {
-	for of, one := range tagged {
-		t := tags{h, of}
+	for _, of := range slices.Sorted(maps.Keys(tagged)) {
+		t, one := tags{h, of}, tagged[of]
 		get, update := policy.Action("get_"+one), policy.Action("update_"+one)
 		all, single := "/"+of+"/{id}/tags", "/"+of+"/{id}/tags/{tag}"
 		rows = append(rows, []httpapi.Route{

@@ -5,8 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
+	"github.com/cumulite/cumulite/platform/policy"
 )
 
 // fixture makes what rows are called with, in project p1.
@@ -148,6 +152,16 @@ func TestWalk(t *testing.T) {
 		Prepare: func(_ testing.TB, r httpapi.Route, _ httpapitest.Caller) httpapitest.Call { return f.call(r) },
 		Expect:  expect,
 	})
+}
+
+func TestEveryRowsActionHasARule(t *testing.T) {
+	rules := map[policy.Action]bool{httpapi.Authenticated: true}
+	for _, r := range network.Policies() {
+		rules[r.Action] = true
+	}
+	for _, r := range newWorld(t).api.Routes() {
+		require.True(t, rules[r.Action], "%s: %s", r.Key(), r.Action)
+	}
 }
 
 // ofResource gives what is expected of the rows that all resources have.

@@ -97,10 +97,10 @@ func (n *integer) UnmarshalJSON(text []byte) error {
 // reader reads addresses out of a body; it remembers the first that is none.
 type reader struct{ err error }
 
-// invalid remembers what is wrong with an attribute, in Neutron's words.
-func (r *reader) invalid(attribute, reason string, value string) {
+// invalid remembers that an attribute's value is no such thing, in Neutron's words.
+func (r *reader) invalid(attribute, thing, value string) {
 	if r.err == nil {
-		r.err = errs.Invalidf("Invalid input for %s. Reason: '%.255s' is not a valid %s.", attribute, value, reason)
+		r.err = errs.Invalidf("Invalid input for %s. Reason: '%.255s' is not a valid %s.", attribute, value, thing)
 	}
 }
 
