@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -118,4 +119,28 @@ func TestReopeningIsQuick(t *testing.T) {
 	again := time.Since(begun)
 	t.Logf("10 services: new %v, again %v", fresh, again)
 	require.Less(t, again, time.Second)
+}
+
+func TestCloseWhileTheLastCallersGiveUp(t *testing.T) {
+	for range 50 {
+		db := storetest.Open(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		held, hold := make(chan struct{}), make(chan struct{})
+		var all sync.WaitGroup
+		all.Go(func() {
+			_ = db.Write(t.Context(), func(context.Context, *store.Tx) error {
+				close(held)
+				<-hold
+				return nil
+			})
+		})
+		<-held
+		for range 8 {
+			all.Go(func() { _ = db.Write(ctx, func(context.Context, *store.Tx) error { return nil }) })
+		}
+		all.Go(func() { _ = db.Close() })
+		all.Go(cancel)
+		close(hold)
+		all.Wait()
+	}
 }

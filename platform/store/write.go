@@ -132,7 +132,10 @@ func (s *Store) gather(first *op) []*op {
 	group := []*op{first}
 	for len(group) < maxGroup {
 		select {
-		case o := <-s.queue: // never closed while someone waits
+		case o, open := <-s.queue:
+			if !open { // whoever waited last has given up
+				return group
+			}
 			group = append(group, o)
 		default:
 			return group
