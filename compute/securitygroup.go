@@ -11,6 +11,31 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
+// SecurityGroups gives the security groups of the caller's project, in which
+// clients look up what they name to a server.
+func (s *Service) SecurityGroups(ctx context.Context) ([]network.SecurityGroup, error) {
+	if err := s.checkOwn(ctx, ActionSecurityGroupList); err != nil {
+		return nil, err
+	}
+	list, _, err := s.Networks.ListSecurityGroups(ctx, store.Query{Filters: []store.Filter{{Field: "project_id", Values: []string{auth.From(ctx).ProjectID()}}}})
+	return list, err
+}
+
+// SecurityGroup gives a security group by its id.
+func (s *Service) SecurityGroup(ctx context.Context, id string) (*network.SecurityGroup, error) {
+	if err := s.checkOwn(ctx, ActionSecurityGroupShow); err != nil {
+		return nil, err
+	}
+	list, _, err := s.Networks.ListSecurityGroups(ctx, store.Query{Filters: []store.Filter{{Field: "id", Values: []string{id}}}})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, errs.NotFoundf("Security group %s not found.", id)
+	}
+	return &list[0], nil
+}
+
 // ServerSecurityGroups gives the security groups that a server's ports have.
 func (s *Service) ServerSecurityGroups(ctx context.Context, id string) ([]network.SecurityGroup, error) {
 	list, err := s.attachments(ctx, ActionServerGroupsOfList, id)

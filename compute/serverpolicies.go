@@ -60,6 +60,8 @@ const (
 	ActionServerGroupsOfList    policy.Action = "os_compute_api:os-security-groups:list"
 	ActionServerGroupsOfAdd     policy.Action = "os_compute_api:os-security-groups:add"
 	ActionServerGroupsOfRemove  policy.Action = "os_compute_api:os-security-groups:remove"
+	ActionSecurityGroupList     policy.Action = "os_compute_api:os-security-groups:get"
+	ActionSecurityGroupShow     policy.Action = "os_compute_api:os-security-groups:show"
 	ActionServiceList           policy.Action = "os_compute_api:os-services:list"
 	ActionServiceUpdate         policy.Action = "os_compute_api:os-services:update"
 	ActionHypervisorList        policy.Action = "os_compute_api:os-hypervisors:list"
@@ -99,6 +101,7 @@ func serverPolicies() []policy.Rule {
 			ActionServerMetaShow: "Show an item of a server's metadata.", ActionServerAddressIndex: "List a server's addresses.",
 			ActionServerAddressShow: "Show a server's addresses on a network.", ActionServerInterfaceList: "List a server's interfaces.",
 			ActionServerInterfaceShow: "Show an interface of a server.", ActionServerGroupsOfList: "List a server's security groups.",
+			ActionSecurityGroupList: "List security groups.", ActionSecurityGroupShow: "Show a security group.",
 		}),
 		rules(ruleMember, map[policy.Action]string{
 			ActionServerCreate: "Create servers.", ActionServerAttachNetwork: "Create servers with networks.", ActionServerDelete: "Delete a server.",
