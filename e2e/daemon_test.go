@@ -88,7 +88,7 @@ func startDaemon(t testing.TB, in spawn, args ...string) *daemon {
 func launch(t testing.TB, in spawn, args ...string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, log: &lockedBuffer{}, ended: make(chan error, 1)}
-	d.cmd = exec.Command(program(t, "daemons/cumulited"), append([]string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"}, args...)...)
+	d.cmd = exec.Command(program(t, "daemons/cumulited"), append([]string{"--listen", "127.0.0.1:0"}, args...)...)
 	out, err := d.cmd.StdoutPipe()
 	require.NoError(t, err)
 	d.cmd.Stderr = d.log

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -25,7 +27,7 @@ type Config struct {
 	StateDir      string          `help:"Where everything is kept. Default: /var/lib/cumulite, or for users other than root ~/.local/state/cumulite." placeholder:"DIR" xor:"state"`
 	Ephemeral     bool            `help:"Keep nothing: a temporary directory, no synchronous commits, cheap password hashes. Needs no root. For tests and trying things out." xor:"state"`
 	Listen        string          `help:"Address of the APIs." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
-	Operator      string          `help:"Address of /healthz and /metrics; \"none\" is nowhere." default:"127.0.0.1:5001" placeholder:"HOST:PORT"`
+	Operator      string          `help:"Address of /healthz and /metrics; \"none\" is nowhere. Default: on 127.0.0.1, the port after that of the APIs." placeholder:"HOST:PORT"`
 	PublicURL     string          `name:"public-url" help:"How clients reach the APIs. Default: http(s):// and the address listened on." placeholder:"URL"`
 	Region        string          `help:"Name of the region." default:"RegionOne"`
 	Config        kong.ConfigFlag `help:"YAML file with any of these settings." placeholder:"FILE"`
@@ -66,8 +68,8 @@ func names[T any](m map[string]T) string {
 
 // complete fills in what depends on the machine.
 func (c *Config) complete() (err error) {
-	if c.Operator == "none" {
-		c.Operator = ""
+	if err := c.placeOperator(); err != nil {
+		return err
 	}
 	if c.Ephemeral && (c.Hypervisor != simulated || c.Network != simulated) {
 		return errs.Invalidf("--ephemeral keeps no guests: it goes with --hypervisor sim and --network sim")
@@ -92,6 +94,25 @@ func (c *Config) complete() (err error) {
 		return errs.Invalidf("say where to keep state: --state-dir, or --ephemeral")
 	}
 	c.StateDir = filepath.Join(home, ".local/state/cumulite")
+	return nil
+}
+
+// placeOperator finds the operator's address.
+func (c *Config) placeOperator() error {
+	switch c.Operator {
+	case "none":
+		c.Operator = ""
+	case "":
+		_, text, err := net.SplitHostPort(c.Listen)
+		port, bad := strconv.ParseUint(text, 10, 16)
+		if err != nil || bad != nil {
+			return errs.Invalidf("--listen %q is not HOST:PORT", c.Listen)
+		}
+		if port != 0 {
+			port++
+		}
+		c.Operator = fmt.Sprintf("127.0.0.1:%d", port)
+	}
 	return nil
 }
 
