@@ -84,6 +84,9 @@ type Hosts struct {
 	Networks    map[string]network.Driver
 	// Close, when set, is called once nothing uses the drivers any more.
 	Close func() error
+	// Clear, when set, is called by Purge after Close: it takes away what the
+	// drivers have besides guests and networks.
+	Clear func() error
 }
 
 // Cloud is a cloud that is open.

@@ -26,7 +26,10 @@ func Purge(ctx context.Context, o Options) (err error) {
 	for _, d := range c.hosts.Networks {
 		err = errors.Join(err, removeNetworks(ctx, d))
 	}
-	if err = errors.Join(err, c.Close()); err != nil {
+	if err = errors.Join(err, c.Close()); err == nil && c.hosts.Clear != nil {
+		err = c.hosts.Clear()
+	}
+	if err != nil {
 		return err
 	}
 	return errors.Join(os.RemoveAll(c.hostDir()), os.RemoveAll(c.dir.path))

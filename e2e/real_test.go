@@ -63,6 +63,15 @@ func TestStoryOnRealServers(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(base) })
 	require.NoError(t, os.Chmod(base, 0o711)) // QEMU's user passes
 	flags := []string{"--state-dir", filepath.Join(base, "state"), "--hypervisor", "libvirt", "--libvirt-socket", lv.Socket(), "--network", "linuxnet", "--accel", "tcg"}
+	purge := func() error {
+		_, err := output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
+		return err
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("purge: %v", purge())
+		}
+	})
 	d := startDaemon(t, in, flags...)
 	story(t, cloud{d, in, "cumulite-admin"}, cloud{d, in, "cumulite"}, disk{g.Image, "qcow2"}, func(t *testing.T, address, console, _ string) {
 		require.Contains(t, console, "GUEST-DHCP")
@@ -72,11 +81,9 @@ func TestStoryOnRealServers(t *testing.T) {
 		require.Len(t, lv.Names(), 1)
 	})
 	require.Empty(t, lv.Names())
-	_, err = output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
-	require.ErrorContains(t, err, "another process uses it")
+	require.ErrorContains(t, purge(), "another process uses it")
 	require.NoError(t, d.stop(os.Interrupt))
-	_, err = output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
-	require.NoError(t, err)
+	require.NoError(t, purge())
 	left, err := os.ReadDir(base)
 	require.NoError(t, err)
 	require.Empty(t, left)

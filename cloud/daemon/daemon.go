@@ -12,6 +12,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,6 +41,10 @@ type NewHypervisor func(Config, cloud.HostDeps) (compute.Hypervisor, error)
 
 // NewNetwork makes the driver of this host's networks. What it gives may be an io.Closer.
 type NewNetwork func(Config, cloud.HostDeps) (network.Driver, error)
+
+// Clearer is the optional ability of a driver, once it is closed, to take away
+// what it has on its host besides guests and networks.
+type Clearer interface{ Clear() error }
 
 // Drivers are what --hypervisor and --network choose from.
 type Drivers struct {
@@ -176,7 +181,6 @@ func readPolicy(path string) (*policy.Overrides, error) {
 
 // hosts makes the drivers of this machine.
 func hosts(c Config, drivers Drivers, deps cloud.HostDeps) (cloud.Hosts, error) {
-	var closers []io.Closer
 	hypervisor, err := drivers.Hypervisors[c.Hypervisor](c, deps)
 	if err != nil {
 		return cloud.Hosts{}, err
@@ -185,21 +189,24 @@ func hosts(c Config, drivers Drivers, deps cloud.HostDeps) (cloud.Hosts, error) 
 	if err != nil {
 		return cloud.Hosts{}, err
 	}
-	for _, driver := range []any{hypervisor, net} {
-		if closer, is := driver.(io.Closer); is {
-			closers = append(closers, closer)
-		}
-	}
 	return cloud.Hosts{
 		Hypervisors: map[string]compute.Hypervisor{c.Host: hypervisor},
 		Networks:    map[string]network.Driver{c.Host: net},
-		Close: func() (err error) {
-			for _, closer := range closers {
-				if closed := closer.Close(); err == nil {
-					err = closed
-				}
-			}
-			return err
-		},
+		Close:       func() error { return errors.Join(closeDriver(hypervisor), closeDriver(net)) },
+		Clear:       func() error { return errors.Join(clearDriver(hypervisor), clearDriver(net)) },
 	}, nil
+}
+
+func closeDriver(d any) error {
+	if d, is := d.(io.Closer); is {
+		return d.Close()
+	}
+	return nil
+}
+
+func clearDriver(d any) error {
+	if d, is := d.(Clearer); is {
+		return d.Clear()
+	}
+	return nil
 }

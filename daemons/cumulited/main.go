@@ -38,5 +38,18 @@ func simNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
 }
 
 func linuxNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
-	return linuxnet.Open(filepath.Join(deps.Dir, "network"), &linuxnet.Options{Name: c.Host, Logger: deps.Logger})
+	l := linuxNet{dir: filepath.Join(deps.Dir, "network"), opts: &linuxnet.Options{Name: c.Host, Logger: deps.Logger}}
+	var err error
+	l.Driver, err = linuxnet.Open(l.dir, l.opts)
+	return l, err
 }
+
+// linuxNet is a driver that --purge can clear.
+type linuxNet struct {
+	*linuxnet.Driver
+	dir  string
+	opts *linuxnet.Options
+}
+
+// Clear implements daemon.Clearer.
+func (l linuxNet) Clear() error { return linuxnet.Clear(l.dir, l.opts) }
