@@ -20,6 +20,10 @@ func TestBadRequestsForServersMakeNothing(t *testing.T) {
 	for message, more := range map[string]object{
 		"Additional properties are not allowed ('color' was unexpected)":       {"color": "red"},
 		"Value: 5. 5 is not of type 'string'":                                  {"name": 5},
+		"Value: ' vm'. ' vm' does not match":                                   {"name": " vm"},
+		"Value: '  '. '  ' does not match":                                     {"name": "  "},
+		"Value: 'a\x00'. 'a\x00' does not match":                               {"name": "a\x00"},
+		"does not match '^[\\p{L}":                                             {"description": "two\nlines"},
 		"'' is too short":                                                      {"name": ""},
 		"Missing imageRef attribute":                                           {"imageRef": ""},
 		"'x' is not a 'uuid'":                                                  {"imageRef": "x"},

@@ -33,22 +33,22 @@ type flavorQuery struct {
 
 type newFlavorBody struct {
 	Flavor struct {
-		Name        string   `json:"name" api:"required,min=1,max=255"`
-		ID          *scalar  `json:"id" api:"nullable"`
-		Description *string  `json:"description" since:"2.55" api:"nullable,max=65535"`
-		VCPUs       integer  `json:"vcpus" api:"required,min=1,max=2147483647"`
-		RAM         integer  `json:"ram" api:"required,min=1,max=2147483647"`
-		Disk        integer  `json:"disk" api:"required,min=0,max=2147483647"`
-		Ephemeral   integer  `json:"OS-FLV-EXT-DATA:ephemeral" api:"min=0,max=2147483647"`
-		Swap        integer  `json:"swap" api:"min=0,max=2147483647"`
-		RxTxFactor  decimal  `json:"rxtx_factor"`
-		Public      *boolean `json:"os-flavor-access:is_public"`
+		Name        name       `json:"name" api:"required"`
+		ID          *scalar    `json:"id" api:"nullable"`
+		Description *printable `json:"description" since:"2.55" api:"nullable,max=65535"`
+		VCPUs       integer    `json:"vcpus" api:"required,min=1,max=2147483647"`
+		RAM         integer    `json:"ram" api:"required,min=1,max=2147483647"`
+		Disk        integer    `json:"disk" api:"required,min=0,max=2147483647"`
+		Ephemeral   integer    `json:"OS-FLV-EXT-DATA:ephemeral" api:"min=0,max=2147483647"`
+		Swap        integer    `json:"swap" api:"min=0,max=2147483647"`
+		RxTxFactor  decimal    `json:"rxtx_factor"`
+		Public      *boolean   `json:"os-flavor-access:is_public"`
 	} `json:"flavor" api:"required"`
 }
 
 type describeFlavorBody struct {
 	Flavor struct {
-		Description *string `json:"description" api:"required,nullable,max=65535"`
+		Description *printable `json:"description" api:"required,nullable,max=65535"`
 	} `json:"flavor" api:"required"`
 }
 
@@ -113,14 +113,14 @@ func (h handler) flavorBody(r *httpapi.Request, f *compute.Flavor, err error) (a
 
 func (h handler) createFlavor(r *httpapi.Request, in *newFlavorBody) (any, error) {
 	f := in.Flavor
-	made, err := h.compute.CreateFlavor(r.Ctx(), compute.CreateFlavor{ID: string(deref(f.ID)), Name: f.Name, Description: f.Description,
+	made, err := h.compute.CreateFlavor(r.Ctx(), compute.CreateFlavor{ID: string(deref(f.ID)), Name: string(f.Name), Description: (*string)(f.Description),
 		VCPUs: int(f.VCPUs), MemoryMiB: int(f.RAM), DiskGiB: int(f.Disk), EphemeralGiB: int(f.Ephemeral), SwapMiB: int(f.Swap),
 		RxTxFactor: float64(f.RxTxFactor), Private: f.Public != nil && !bool(*f.Public)})
 	return h.flavorBody(r, made, err)
 }
 
 func (h handler) updateFlavor(r *httpapi.Request, in *describeFlavorBody) (any, error) {
-	f, err := h.compute.DescribeFlavor(r.Ctx(), r.PathValue("flavor_id"), in.Flavor.Description)
+	f, err := h.compute.DescribeFlavor(r.Ctx(), r.PathValue("flavor_id"), (*string)(in.Flavor.Description))
 	return h.flavorBody(r, f, err)
 }
 

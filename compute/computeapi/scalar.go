@@ -87,6 +87,23 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// name is text that can be printed, and neither begins nor ends with space.
+type name string
+
+// JSONSchema says what is taken.
+func (name) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "minLength": 1, "maxLength": 255,
+		"pattern": `^[\p{L}\p{M}\p{N}\p{P}\p{S}]([\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*[\p{L}\p{M}\p{N}\p{P}\p{S}])?$`}
+}
+
+// printable is text that can be printed, in one line.
+type printable string
+
+// JSONSchema says what is taken.
+func (printable) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": `^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$`}
+}
+
 // deref gives what p points to, the zero value for nil.
 func deref[T any](p *T) (v T) {
 	if p != nil {

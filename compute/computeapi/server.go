@@ -20,12 +20,12 @@ func (h handler) serverRoutes() []httpapi.Route {
 
 type updateServerBody struct {
 	Server struct {
-		Name        *string                  `json:"name" api:"min=1,max=255"`
-		Description httpapi.Optional[string] `json:"description" since:"2.19" api:"nullable,max=255"`
-		Hostname    *string                  `json:"hostname" since:"2.90" api:"min=1,max=255"`
-		AccessIPv4  *string                  `json:"accessIPv4" api:"format=ipv4"`
-		AccessIPv6  *string                  `json:"accessIPv6" api:"format=ipv6"`
-		DiskConfig  *string                  `json:"OS-DCF:diskConfig" api:"enum=AUTO|MANUAL"`
+		Name        *name                       `json:"name"`
+		Description httpapi.Optional[printable] `json:"description" since:"2.19" api:"nullable,max=255"`
+		Hostname    *string                     `json:"hostname" since:"2.90" api:"min=1,max=255"`
+		AccessIPv4  *string                     `json:"accessIPv4" api:"format=ipv4"`
+		AccessIPv6  *string                     `json:"accessIPv6" api:"format=ipv6"`
+		DiskConfig  *string                     `json:"OS-DCF:diskConfig" api:"enum=AUTO|MANUAL"`
 	} `json:"server" api:"required"`
 }
 
@@ -45,7 +45,7 @@ func (h handler) updateServer(r *httpapi.Request, in *updateServerBody) (any, er
 	if err := checkHostname(r, deref(in.Server.Hostname)); err != nil {
 		return nil, err
 	}
-	s, err := h.compute.UpdateServer(r.Ctx(), r.PathValue("server_id"), compute.UpdateServer{Name: in.Server.Name, Description: nullable(in.Server.Description),
+	s, err := h.compute.UpdateServer(r.Ctx(), r.PathValue("server_id"), compute.UpdateServer{Name: (*string)(in.Server.Name), Description: nullableText(in.Server.Description),
 		Hostname: in.Server.Hostname, AccessIPv4: in.Server.AccessIPv4, AccessIPv6: in.Server.AccessIPv6, DiskConfig: in.Server.DiskConfig})
 	if err != nil {
 		return nil, err
@@ -67,5 +67,14 @@ func nullable[T any](o httpapi.Optional[T]) **T {
 		return nil
 	}
 	p := o.Ptr()
+	return &p
+}
+
+// nullableText is nullable of text that can be printed.
+func nullableText(o httpapi.Optional[printable]) **string {
+	if !o.Set {
+		return nil
+	}
+	p := (*string)(o.Ptr())
 	return &p
 }

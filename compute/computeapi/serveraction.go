@@ -145,11 +145,11 @@ func (h handler) console(r *httpapi.Request, in *consoleBody) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"output": printable(output)}, nil
+	return map[string]string{"output": shown(output)}, nil
 }
 
-// printable leaves out what a terminal would act on, but for tabs and ends of lines.
-func printable(b []byte) string {
+// shown leaves out what a terminal would act on, but for tabs and ends of lines.
+func shown(b []byte) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
 			return -1

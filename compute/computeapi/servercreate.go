@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"path"
 	"regexp"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -18,8 +17,8 @@ import (
 
 // newServer is what every microversion takes of a new server.
 type newServer struct {
-	Name         string           `json:"name" api:"required,min=1,max=255"`
-	Description  *string          `json:"description" since:"2.19" api:"nullable,max=255"`
+	Name         name             `json:"name" api:"required"`
+	Description  *printable       `json:"description" since:"2.19" api:"nullable,max=255"`
 	ImageRef     imageID          `json:"imageRef"`
 	FlavorRef    reference        `json:"flavorRef" api:"required"`
 	AdminPass    secret.String    `json:"adminPass"`
@@ -28,11 +27,11 @@ type newServer struct {
 	AccessIPv4   string           `json:"accessIPv4" api:"format=ipv4"`
 	AccessIPv6   string           `json:"accessIPv6" api:"format=ipv6"`
 	Personality  []personality    `json:"personality" until:"2.56"`
-	Zone         string           `json:"availability_zone" api:"min=1,max=255"`
+	Zone         name             `json:"availability_zone"`
 	OldDisks     []map[string]any `json:"block_device_mapping"`
 	Disks        []blockDevice    `json:"block_device_mapping_v2"`
 	ConfigDrive  boolean          `json:"config_drive"`
-	KeyName      string           `json:"key_name" api:"min=1,max=255"`
+	KeyName      name             `json:"key_name"`
 	Min          integer          `json:"min_count" api:"min=1"`
 	Max          integer          `json:"max_count" api:"min=1"`
 	Reservation  boolean          `json:"return_reservation_id"`
@@ -160,8 +159,8 @@ func (in *newServer) domain(r *httpapi.Request) (out compute.CreateServer, err e
 	if err := in.check(r); err != nil {
 		return out, err
 	}
-	out = compute.CreateServer{Name: strings.TrimSpace(in.Name), Description: in.Description, Hostname: in.Hostname, FlavorID: string(in.FlavorRef), ImageID: string(in.ImageRef),
-		KeyName: in.KeyName, UserData: in.UserData, ConfigDrive: bool(in.ConfigDrive), DiskConfig: in.DiskConfig, Metadata: in.Metadata, Tags: tagNames(in.Tags), Zone: in.Zone,
+	out = compute.CreateServer{Name: string(in.Name), Description: (*string)(in.Description), Hostname: in.Hostname, FlavorID: string(in.FlavorRef), ImageID: string(in.ImageRef),
+		KeyName: string(in.KeyName), UserData: in.UserData, ConfigDrive: bool(in.ConfigDrive), DiskConfig: in.DiskConfig, Metadata: in.Metadata, Tags: tagNames(in.Tags), Zone: string(in.Zone),
 		Host: in.Host, Node: in.Node, AccessIPv4: in.AccessIPv4, AccessIPv6: in.AccessIPv6, Min: int(in.Min), Max: int(in.Max)}
 	for _, g := range deref(in.SecGroups) {
 		out.SecurityGroups = append(out.SecurityGroups, g.Name)

@@ -35,14 +35,14 @@ func (groupPolicies) JSONSchema() map[string]any {
 
 type oldGroupBody struct {
 	Group struct {
-		Name     string        `json:"name" api:"required,min=1,max=255"`
+		Name     name          `json:"name" api:"required"`
 		Policies groupPolicies `json:"policies" api:"required"`
 	} `json:"server_group" api:"required"`
 }
 
 type newGroupBody struct {
 	Group struct {
-		Name   string              `json:"name" api:"required,min=1,max=255"`
+		Name   name                `json:"name" api:"required"`
 		Policy compute.GroupPolicy `json:"policy" api:"required,enum=anti-affinity|affinity|soft-anti-affinity|soft-affinity"`
 		Rules  struct {
 			MaxPerHost integer `json:"max_server_per_host" api:"min=1"`
@@ -84,11 +84,11 @@ func (h handler) createOldServerGroup(r *httpapi.Request, in *oldGroupBody) (any
 	if soft := p == compute.SoftAffinity || p == compute.SoftAntiAffinity; soft && !r.Version.AtLeast(httpapi.V("2.15")) {
 		return nil, errs.Invalidf("Invalid input for field/attribute 0. Value: %s. '%[1]s' is not one of ['anti-affinity', 'affinity']", p)
 	}
-	return h.makeServerGroup(r, compute.CreateServerGroup{Name: in.Group.Name, Policy: p})
+	return h.makeServerGroup(r, compute.CreateServerGroup{Name: string(in.Group.Name), Policy: p})
 }
 
 func (h handler) createServerGroup(r *httpapi.Request, in *newGroupBody) (any, error) {
-	return h.makeServerGroup(r, compute.CreateServerGroup{Name: in.Group.Name, Policy: in.Group.Policy, MaxPerHost: int(in.Group.Rules.MaxPerHost)})
+	return h.makeServerGroup(r, compute.CreateServerGroup{Name: string(in.Group.Name), Policy: in.Group.Policy, MaxPerHost: int(in.Group.Rules.MaxPerHost)})
 }
 
 func (h handler) makeServerGroup(r *httpapi.Request, in compute.CreateServerGroup) (any, error) {

@@ -10,8 +10,8 @@ import (
 type rebuildBody struct {
 	Rebuild struct {
 		ImageRef     string                          `json:"imageRef" api:"required,format=uuid"`
-		Name         *string                         `json:"name" api:"min=1,max=255"`
-		Description  httpapi.Optional[string]        `json:"description" since:"2.19" api:"nullable,max=255"`
+		Name         *name                           `json:"name"`
+		Description  httpapi.Optional[printable]     `json:"description" since:"2.19" api:"nullable,max=255"`
 		AdminPass    secret.String                   `json:"adminPass"`
 		Metadata     *metadata                       `json:"metadata"`
 		Ephemeral    boolean                         `json:"preserve_ephemeral"` // nothing is kept over a rebuild: refused
@@ -51,7 +51,7 @@ type (
 
 func (h handler) rebuild(r *httpapi.Request, in *rebuildBody) (any, error) {
 	b := &in.Rebuild
-	change := compute.RebuildServer{ImageID: b.ImageRef, Name: b.Name, Description: nullable(b.Description), Hostname: b.Hostname, KeyName: nullable(b.KeyName),
+	change := compute.RebuildServer{ImageID: b.ImageRef, Name: (*string)(b.Name), Description: nullableText(b.Description), Hostname: b.Hostname, KeyName: nullable(b.KeyName),
 		UserData: nullable(b.UserData), AccessIPv4: b.AccessIPv4, AccessIPv6: b.AccessIPv6, DiskConfig: b.DiskConfig, Metadata: deref(b.Metadata)}
 	switch {
 	case b.Certificates != nil:
