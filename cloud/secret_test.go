@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -230,8 +231,8 @@ func (w *world) dump() string {
 		var rows []map[string]any
 		require.NoError(w.t, w.DB().Read().NewSelect().Table(table).Scan(ctx, &rows))
 		for _, row := range rows {
-			for _, v := range row {
-				fmt.Fprintf(&out, "%s\n", v)
+			for _, name := range slices.Sorted(maps.Keys(row)) {
+				fmt.Fprintf(&out, "%s.%s: %s\n", table, name, row[name])
 			}
 		}
 	}
