@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cumulite/cumulite/compute/schedule"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/flow"
 	"github.com/cumulite/cumulite/platform/store"
@@ -64,7 +65,7 @@ func (s *Service) claimHost(ctx context.Context, tx *store.Tx, r *flow.Run[creat
 		return err
 	}
 	srv.Interfaces = interfacesOf(r.Args.Ports)
-	return s.advance(ctx, tx, srv, TaskNetworking, "host", "zone", "interfaces")
+	return s.advance(ctx, tx, srv, TaskNetworking, append(claimColumns, "interfaces")...)
 }
 
 // advance notes what an operation does next with a server, unless that is
@@ -88,8 +89,8 @@ func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) erro
 		if err := s.unclaim(ctx, tx, srv); err != nil {
 			return err
 		}
-		srv.Host, srv.Zone, srv.Interfaces = "", "", []Interface{}
-		return s.save(ctx, tx, srv, "host", "zone", "interfaces")
+		srv.Host, srv.Zone, srv.Claimed, srv.Interfaces = "", "", schedule.Amounts{}, []Interface{}
+		return s.save(ctx, tx, srv, append(claimColumns, "interfaces")...)
 	})
 	s.places.forget() // the choice may have been noted without a claim
 	return err

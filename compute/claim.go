@@ -47,7 +47,7 @@ func (p *placement) give(host string, need schedule.Amounts) {
 	defer p.mu.Unlock()
 	for i := range p.hosts {
 		if p.hosts[i].Name == host {
-			p.hosts[i].Take(schedule.Amounts{VCPUs: -need.VCPUs, MemoryMiB: -need.MemoryMiB, DiskGiB: -need.DiskGiB})
+			p.hosts[i].Take(minus(need))
 		}
 	}
 }
@@ -145,7 +145,33 @@ func (s *Service) claim(ctx context.Context, tx *store.Tx, srv *Server, host str
 		s.places.forget()
 		return errs.New(errs.Unavailable, "Host %s was taken meanwhile.", host).Because(err)
 	}
-	srv.Host, srv.Zone = h.Name, h.Zone
+	srv.Host, srv.Zone, srv.Claimed = h.Name, h.Zone, need
+	return nil
+}
+
+// claimColumns are those that claims change.
+var claimColumns = []string{"host", "zone", "claimed_vcpus", "claimed_memory_mib", "claimed_disk_gib"}
+
+// reclaim makes the claim of a server what it needs now, on the same host.
+func (s *Service) reclaim(ctx context.Context, tx *store.Tx, srv *Server) error {
+	before, need := srv.Claimed, srv.needs()
+	if need == before {
+		return nil
+	}
+	srv.Claimed = need
+	more := schedule.Amounts{VCPUs: need.VCPUs - before.VCPUs, MemoryMiB: need.MemoryMiB - before.MemoryMiB, DiskGiB: need.DiskGiB - before.DiskGiB}
+	if err := count(ctx, tx, srv.Host, more, 0); err != nil {
+		return err
+	}
+	row, err := hostNamed(ctx, tx, srv.Host)
+	if err != nil {
+		return err
+	}
+	host := s.scheduled(row)
+	if free := host.Free(); more.DiskGiB > 0 && free.DiskGiB < 0 {
+		return errs.Conflictf("There is not enough disk on the server's host for this image.")
+	}
+	tx.AfterCommit(s.places.forget)
 	return nil
 }
 
@@ -154,19 +180,23 @@ func (s *Service) unclaim(ctx context.Context, tx *store.Tx, srv *Server) error 
 	if srv.Host == "" {
 		return nil
 	}
-	if err := count(ctx, tx, srv.Host, srv.needs(), -1); err != nil {
+	host, claimed := srv.Host, srv.Claimed
+	if err := count(ctx, tx, host, minus(claimed), -1); err != nil {
 		return err
 	}
-	host, need := srv.Host, srv.needs()
-	tx.AfterCommit(func() { s.places.give(host, need) })
+	tx.AfterCommit(func() { s.places.give(host, claimed) })
 	return nil
 }
 
-// count changes what is used of a host by one server's needs, up or down.
-func count(ctx context.Context, tx *store.Tx, host string, need schedule.Amounts, sign int) error {
+// count changes what is used of a host, and how many servers use it.
+func count(ctx context.Context, tx *store.Tx, host string, amounts schedule.Amounts, servers int) error {
 	_, err := tx.Exec(ctx, `UPDATE compute_hosts SET used_vcpus = used_vcpus + ?, used_memory_mib = used_memory_mib + ?, used_disk_gib = used_disk_gib + ?,
-		servers = servers + ? WHERE name = ?`, sign*need.VCPUs, sign*need.MemoryMiB, sign*need.DiskGiB, sign, host)
+		servers = servers + ? WHERE name = ?`, amounts.VCPUs, amounts.MemoryMiB, amounts.DiskGiB, servers, host)
 	return err
+}
+
+func minus(a schedule.Amounts) schedule.Amounts {
+	return schedule.Amounts{VCPUs: -a.VCPUs, MemoryMiB: -a.MemoryMiB, DiskGiB: -a.DiskGiB}
 }
 
 // groupOf gives the server group of a server, as the scheduler sees it: without
@@ -181,6 +211,9 @@ func (s *Service) groupOf(ctx context.Context, db bun.IDB, serverID string) (*sc
 		return nil, err
 	}
 	g, err := store.Get[ServerGroup](ctx, db, id)
+	if store.IsNone(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func observe[A any](s *Service, host func(*A) string) func(context.Context, *sto
 	}
 }
 
-// service gives the context in which compute speaks to other services on
+// asCompute gives the context in which compute speaks to other services on
 // behalf of whoever started an operation.
 func asCompute(ctx context.Context) context.Context { return auth.AsService(ctx, "compute") }
 

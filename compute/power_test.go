@@ -155,3 +155,26 @@ func TestConsole(t *testing.T) {
 	_, err = w.Console(as(t, "p2", "member"), made[0].ID, 1)
 	refused(t, errs.NotFound, err)
 }
+
+func TestRebuildClaimsWhatTheNewImageNeeds(t *testing.T) {
+	w := newWorld(t).run(t)
+	_, err := w.CreateFlavor(admin(t), compute.CreateFlavor{ID: "diskless", Name: "diskless", VCPUs: 1, MemoryMiB: 64})
+	require.NoError(t, err)
+	in := w.request(t)
+	in.FlavorID, in.Networks.Mode = "diskless", compute.NetworksNone
+	_, err = w.CreateServer(member(t), in)
+	refused(t, errs.Forbidden, err)
+	made, err := w.CreateServer(admin(t), in)
+	require.NoError(t, err)
+	w.idle(t)
+	require.Equal(t, 1, w.host(t, "hv1").Used.DiskGiB, "a whole GiB for an image of one MiB")
+	big := w.upload(t, 2<<30+1)
+	_, err = w.RebuildServer(admin(t), made[0].ID, compute.RebuildServer{ImageID: big})
+	require.NoError(t, err)
+	w.idle(t)
+	require.Equal(t, "ACTIVE", w.get(t, made[0].ID).Status())
+	require.Equal(t, 3, w.host(t, "hv1").Used.DiskGiB)
+	require.NoError(t, w.DeleteServer(admin(t), made[0].ID))
+	w.idle(t)
+	w.gone(t)
+}

@@ -43,8 +43,12 @@ func (s *Service) RebuildServer(ctx context.Context, id string, in RebuildServer
 		if err := s.changeGuestData(ctx, tx, id, in); err != nil {
 			return nil, err
 		}
+		columns := append(srv.take(after), claimColumns...)
+		if err := s.reclaim(ctx, tx, srv); err != nil {
+			return nil, err
+		}
 		_, err := s.ops.rebuild.Start(ctx, tx, id, rebuildArgs{Host: srv.Host, Start: srv.VM != VMStopped})
-		return srv.take(after), err
+		return columns, err
 	})
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/cumulite/cumulite/compute/schedule"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
@@ -55,11 +56,12 @@ type Server struct {
 	AccessIPv6      string            `bun:"access_ipv6,notnull"`
 	RootDevice      string            `bun:"root_device,notnull"`
 
-	RequestedZone string      `bun:"requested_zone,notnull"` // the zone that was asked for, "" for any
-	RequestedHost string      `bun:"requested_host,notnull"`
-	Zone          string      `bun:"zone,notnull"` // of its host; "" until it has one
-	Host          string      `bun:"host,notnull"` // has its claim; "" until one was found, and when it could not be built
-	Interfaces    []Interface `bun:"interfaces,notnull"`
+	RequestedZone string           `bun:"requested_zone,notnull"` // the zone that was asked for, "" for any
+	RequestedHost string           `bun:"requested_host,notnull"`
+	Zone          string           `bun:"zone,notnull"`   // of its host; "" until it has one
+	Host          string           `bun:"host,notnull"`   // has its claim; "" until one was found, and when it could not be built
+	Claimed       schedule.Amounts `bun:"embed:claimed_"` // of its host
+	Interfaces    []Interface      `bun:"interfaces,notnull"`
 
 	CreatedAt    time.Time  `bun:"created_at,notnull"`
 	UpdatedAt    time.Time  `bun:"updated_at,notnull"`

@@ -3,6 +3,7 @@ package compute_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -157,10 +158,20 @@ func (w *world) addImage(t testing.TB) {
 	w.images, err = image.New(image.Deps{DB: w.db, Clock: w.clk, Events: event.New(w.db, w.clk, nil), Store: files}, nil)
 	require.NoError(t, err)
 	require.NoError(t, w.images.Recover(t.Context()))
-	i, err := w.images.CreateImage(admin(t), image.CreateImage{DiskFormat: "raw", ContainerFormat: "bare", Visibility: image.Public})
+	w.image = w.upload(t, 1<<20)
+}
+
+// upload makes a public image whose disk has this size, and gives its id. One
+// above a MiB is a qcow2 without content.
+func (w *world) upload(t testing.TB, size uint64) string {
+	format, content := "raw", imagetest.Disk(1<<20)
+	if size > 1<<20 {
+		format, content = "qcow2", emptyQCOW2(size)
+	}
+	i, err := w.images.CreateImage(admin(t), image.CreateImage{DiskFormat: format, ContainerFormat: "bare", Visibility: image.Public})
 	require.NoError(t, err)
-	require.NoError(t, w.images.Upload(admin(t), i.ID, bytes.NewReader(imagetest.Disk(1<<20))))
-	w.image = i.ID
+	require.NoError(t, w.images.Upload(admin(t), i.ID, bytes.NewReader(content)))
+	return i.ID
 }
 
 // flavor makes a flavor and gives its id.
@@ -257,4 +268,26 @@ func (w *world) addNetworkOf(t testing.TB, project, cidr string) string {
 	_, err = w.net.CreateSubnet(ctx, network.CreateSubnet{NetworkID: n.ID, IPVersion: 4, CIDR: netip.MustParsePrefix(cidr)})
 	require.NoError(t, err)
 	return n.ID
+}
+
+// emptyQCOW2 is an image without content whose disk has this size: header, L1
+// table, refcount table and block, in clusters of 64 KiB.
+func emptyQCOW2(size uint64) []byte {
+	const cluster = 1 << 16
+	be, b := binary.BigEndian, make([]byte, 4*cluster)
+	copy(b, "QFI\xfb")
+	be.PutUint32(b[4:], 3)
+	be.PutUint32(b[20:], 16)
+	be.PutUint64(b[24:], size)
+	be.PutUint32(b[36:], uint32((size+1<<29-1)>>29)) // each L1 entry is of 512 MiB
+	be.PutUint64(b[40:], cluster)
+	be.PutUint64(b[48:], 2*cluster)
+	be.PutUint32(b[56:], 1)
+	be.PutUint32(b[96:], 4)
+	be.PutUint32(b[100:], 112)
+	be.PutUint64(b[2*cluster:], 3*cluster)
+	for i := range 4 {
+		be.PutUint16(b[3*cluster+2*i:], 1)
+	}
+	return b
 }
