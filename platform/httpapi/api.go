@@ -84,6 +84,7 @@ type Route struct {
 	Handle func(r *Request) (any, error) // gives what Encode writes, a Stream, or nil for an empty body
 
 	unversioned bool // takes no microversion: version documents
+	old         bool // below Config.OldRoot
 }
 
 // Key names the row in tests and errors: "POST /servers/{id}/action os-start",
@@ -117,6 +118,10 @@ type Config struct {
 	Title   string // of the OpenAPI document
 	Prefix  string // where it is mounted, "/compute"; "" on a port of its own
 	Root    string // the versioned root of its routes below the prefix, "/v2.1"
+
+	// OldRoot is a second root, "/v2", that serves the rows of the lowest
+	// microversion, whatever a request asks for, and ignores unknown fields.
+	OldRoot string
 
 	PublicURL   string // what links begin with, "https://cloud.example"; without the prefix
 	IdentityURL string // named to callers without a token, "https://cloud.example/identity"

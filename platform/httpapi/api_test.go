@@ -471,3 +471,17 @@ func TestUnknownParametersAreRefusedFromAMicroversionOn(t *testing.T) {
 	require.Contains(t, w.Body.String(), "Additional properties are not allowed ('color' was unexpected)")
 	require.Equal(t, 400, r.do("GET", "/compute/v2.1/widgets?limit=x", "", at, "2.74").Code, "known ones are always checked")
 }
+
+func TestOldRootServesTheLowestMicroversionLoosely(t *testing.T) {
+	r := newRig(t, func(c *httpapi.Config) { c.OldRoot = "/v2" })
+	w := r.do("GET", "/compute/v2/widgets/7", "", at, "2.15")
+	require.Equal(t, 200, w.Code)
+	require.NotContains(t, w.Body.String(), "color")
+	require.Empty(t, w.Header().Get(at))
+	require.Equal(t, 202, r.do("POST", "/compute/v2/widgets", `{"widget":{"name":"n","unknown":1}}`).Code)
+	require.Equal(t, 400, r.do("POST", "/compute/v2/widgets", `{"widget":{"name":""}}`).Code)
+	require.Equal(t, 401, r.do("GET", "/compute/v2/widgets/7", "", "X-Auth-Token", "").Code)
+	require.Contains(t, r.do("GET", "/compute/", "").Body.String(), `"id":"v2.0"`)
+	require.Contains(t, r.do("GET", "/compute/v2/", "").Body.String(), `https://cloud.example/compute/v2/`)
+	require.Equal(t, 404, newRig(t, nil).do("GET", "/compute/v2/widgets/7", "").Code)
+}

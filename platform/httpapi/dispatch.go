@@ -59,6 +59,9 @@ func New(cfg Config, routes []Route) (*API, error) {
 		if err := a.add(&a.routes[i], cfg.Prefix+cfg.Root); err != nil {
 			return nil, err
 		}
+		if err := a.addOld(a.routes[i]); err != nil {
+			return nil, err
+		}
 	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { w.(*exchange).fail(r, errNoPath) })
 	documents := cfg.documents()
@@ -102,6 +105,15 @@ func (a *API) add(r *Route, root string) error {
 	}
 	e.rows[r.Method] = append(e.rows[r.Method], r)
 	return nil
+}
+
+// addOld puts a row below the old root, if there is one and the row was there then.
+func (a *API) addOld(r Route) error {
+	if a.cfg.OldRoot == "" || a.cfg.Versions == nil || !a.cfg.Versions.Min.In(r.Since, r.Until) {
+		return nil
+	}
+	r.old, r.Loose = true, true
+	return a.add(&r, a.cfg.Prefix+a.cfg.OldRoot)
 }
 
 // beside reports whether two rows of one method and path can be told apart.

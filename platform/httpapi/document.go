@@ -28,12 +28,15 @@ func (c Config) documents() []Route {
 	if c.Root != "" {
 		add(c.Prefix+c.Root, d.Show)
 	}
+	if c.OldRoot != "" {
+		add(c.Prefix+c.OldRoot, d.ShowOld)
+	}
 	return rows
 }
 
 func (c Config) describe(write func(discovery.Place) (int, any)) func(*Request) (any, error) {
 	return func(r *Request) (any, error) {
-		status, body := write(discovery.Place{URL: c.PublicURL + c.Prefix, Root: c.Root, Set: c.Versions})
+		status, body := write(discovery.Place{URL: c.PublicURL + c.Prefix, Root: c.Root, OldRoot: c.OldRoot, Set: c.Versions})
 		r.Status(status)
 		if status == http.StatusMultipleChoices {
 			r.Header().Set("Location", r.URLFor("/"))

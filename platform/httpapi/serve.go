@@ -38,7 +38,9 @@ func (x *exchange) serve(r *http.Request, rows []*Route) error {
 	}
 	r = r.WithContext(ctx)
 	req := &Request{Request: r, api: x.api, w: x}
-	if v := x.api.cfg.Versions; v != nil && !rows[0].unversioned {
+	if v := x.api.cfg.Versions; rows[0].old {
+		req.Version = v.Min
+	} else if v != nil && !rows[0].unversioned {
 		if req.Version, err = v.Negotiate(r.Header, x.Header()); err != nil {
 			return err
 		}

@@ -12,9 +12,10 @@ import (
 
 // Place is where a service is served.
 type Place struct {
-	URL  string            // public, with the prefix: "https://cloud.example/compute"
-	Root string            // the versioned root below: "/v2.1"
-	Set  *microversion.Set // nil without microversions
+	URL     string            // public, with the prefix: "https://cloud.example/compute"
+	Root    string            // the versioned root below: "/v2.1"
+	OldRoot string            // the root of the version before, "" without one
+	Set     *microversion.Set // nil without microversions
 }
 
 // Document is the version documents of one service, in its original's form.
@@ -23,6 +24,7 @@ type Document struct {
 	List     func(Place) (status int, body any) // of the prefix
 	Versions func(Place) (status int, body any) // of /versions below it
 	Show     func(Place) (status int, body any) // of the versioned root
+	ShowOld  func(Place) (status int, body any) // of the old root
 }
 
 type object = map[string]any
@@ -45,20 +47,31 @@ func (p Place) bounds() (low, high string) {
 	return p.Set.Min.String(), p.Set.Max.String()
 }
 
-// Nova gives compute's documents; id is "v2.1".
+// Nova gives compute's documents; id is "v2.1". The version before is v2.0,
+// where it is served.
 func Nova(id, updated, mediaType string) *Document {
 	entry := func(p Place) object {
 		low, high := p.bounds()
 		return object{"id": id, "status": "CURRENT", "version": high, "min_version": low, "updated": updated, "links": links(p.URL + p.Root + "/")}
 	}
+	old := func(p Place) object {
+		return object{"id": "v2.0", "status": "SUPPORTED", "version": "", "min_version": "", "updated": "2011-01-21T11:33:21Z", "links": links(p.URL + p.OldRoot + "/")}
+	}
+	whole := func(v object, mediaType string) (int, any) {
+		v["links"] = append(v["links"].([]object), object{"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"})
+		v["media-types"] = mediaTypes(mediaType)
+		return http.StatusOK, object{"version": v}
+	}
 	return &Document{
-		List: func(p Place) (int, any) { return http.StatusOK, object{"versions": []object{entry(p)}} },
-		Show: func(p Place) (int, any) {
-			v := entry(p)
-			v["links"] = append(links(p.URL+p.Root+"/"), object{"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"})
-			v["media-types"] = mediaTypes(mediaType)
-			return http.StatusOK, object{"version": v}
+		List: func(p Place) (int, any) {
+			list := []object{entry(p)}
+			if p.OldRoot != "" {
+				list = []object{old(p), entry(p)}
+			}
+			return http.StatusOK, object{"versions": list}
 		},
+		Show:    func(p Place) (int, any) { return whole(entry(p), mediaType) },
+		ShowOld: func(p Place) (int, any) { return whole(old(p), "application/vnd.openstack.compute+json;version=2") },
 	}
 }
 
