@@ -21,6 +21,7 @@ type handler struct {
 // IdentityURL), who verifies tokens, logger, metrics and clock.
 func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	cfg.Service, cfg.Title, cfg.Root = "compute", "Compute API", "/v2.1"
+	cfg.OldRoot = "/v2"
 	cfg.Fault = fault.Nova()
 	cfg.RequestIDHeader = "X-Compute-Request-Id"
 	cfg.StrictQuery = httpapi.V("2.75")

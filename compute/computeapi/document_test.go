@@ -22,8 +22,10 @@ func TestVersionDocumentsNeedNoToken(t *testing.T) {
 			}
 		}
 		c.Get(path).Want(200).JSON(&out)
-		require.Len(t, out.Versions, 1)
-		v := out.Versions[0]
+		require.Len(t, out.Versions, 2)
+		require.Equal(t, "v2.0", out.Versions[0].ID)
+		require.Equal(t, "https://cloud.example/compute/v2/", out.Versions[0].Links[0].Href)
+		v := out.Versions[1]
 		require.Equal(t, []string{"v2.1", "CURRENT", "2.1", "2.96"}, []string{v.ID, v.Status, v.Min, v.Version})
 		require.Equal(t, "https://cloud.example/compute/v2.1/", v.Links[0].Href)
 	}
@@ -31,6 +33,9 @@ func TestVersionDocumentsNeedNoToken(t *testing.T) {
 		require.Contains(t, string(c.Get(path).Want(200).Body), `"version":"2.96"`)
 	}
 	require.Equal(t, 401, c.Get("/compute/v2.1/servers").Status)
+	require.Equal(t, 401, c.Get("/compute/v2/servers").Status)
+	c.Token = "member"
+	require.Equal(t, 200, c.Get("/compute/v2/servers").Status)
 }
 
 func TestEveryRowHasItsPlaceInTheOpenAPIDocument(t *testing.T) {
