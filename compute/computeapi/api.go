@@ -31,7 +31,7 @@ func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	return httpapi.New(cfg, slices.Concat(
 		h.flavorRoutes(), h.extraSpecRoutes(), h.flavorAccessRoutes(), h.keypairRoutes(), h.extensionRoutes(),
 		h.serverGroupRoutes(), h.quotaRoutes(), h.limitRoutes(), h.usageRoutes(), h.actionRoutes(),
-		h.serverRoutes(), h.serverActionRoutes(), h.metadataRoutes(), h.tagRoutes(), h.addressRoutes(), h.interfaceRoutes(), h.secGroupRoutes(),
+		h.serverRoutes(), h.serverActionRoutes(), h.metadataRoutes(), h.tagRoutes(), h.addressRoutes(), h.interfaceRoutes(), h.secGroupRoutes(), h.securityGroupRoutes(),
 		h.serviceRoutes(), h.hypervisorRoutes(), h.zoneRoutes(), h.aggregateRoutes(),
 	))
 }

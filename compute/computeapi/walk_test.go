@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
@@ -114,11 +115,13 @@ func TestWalk(t *testing.T) {
 			"GET /os-aggregates":                                        "403 403 403 200",
 			"GET /os-availability-zone":                                 "200",
 			"GET /os-availability-zone/detail":                          "403 403 403 200",
-			"GET /limits":                                               "200",
-			"GET /os-simple-tenant-usage":                               "403 403 403 200",
-			"GET /os-simple-tenant-usage/{project_id}":                  "403 200 200 200",
-			"GET /extensions":                                           "200",
-			"GET /extensions/{alias}":                                   "200",
+			"GET /os-security-groups":                                   "200",
+			"GET /os-security-groups/{security_group_id}":               "404 200 200 200",
+			"GET /limits":                              "200",
+			"GET /os-simple-tenant-usage":              "403 403 403 200",
+			"GET /os-simple-tenant-usage/{project_id}": "403 200 200 200",
+			"GET /extensions":                          "200",
+			"GET /extensions/{alias}":                  "200",
 		},
 	})
 }
@@ -133,6 +136,11 @@ func (w *world) prepare(t testing.TB, r httpapi.Route, c httpapitest.Caller) htt
 		g, err := w.compute.CreateServerGroup(as(t, "member"), compute.CreateServerGroup{Name: "g", Policy: compute.Affinity})
 		require.NoError(t, err)
 		call.Path["group_id"] = g.ID
+	}
+	if strings.Contains(r.Pattern, "{security_group_id}") {
+		g, err := w.network.CreateSecurityGroup(as(t, "member"), network.CreateSecurityGroup{Name: w.name("group")})
+		require.NoError(t, err)
+		call.Path["security_group_id"] = g.ID
 	}
 	if _, known := callers[string(c)]; known {
 		k, _, err := w.compute.CreateKeypair(as(t, string(c)), compute.CreateKeypair{Name: w.name("key"), PublicKey: publicKey})
