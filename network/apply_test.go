@@ -45,7 +45,7 @@ func TestPluggedPortIsRealOnItsHost(t *testing.T) {
 	require.Equal(t, sub.ID, on.Subnets[0].ID)
 	group, there := s.state.Group(p.Groups[0])
 	require.True(t, there)
-	require.Contains(t, group.Members, p.Addresses[0].IP)
+	require.Contains(t, group.Members, netip.PrefixFrom(p.Addresses[0].IP, 32))
 
 	vif := ok(s.Plug(s.compute(), p.ID, onHost))(s)
 	require.Equal(t, p.VIF, vif, "a second time is harmless")
@@ -86,7 +86,7 @@ func TestHostsFollowChanges(t *testing.T) {
 	require.Equal(t, addr("10.0.0.77"), spec.Addresses[0].IP)
 	require.Equal(t, []network.DHCPOption{{Code: 26, Value: []byte{5, 120}}}, spec.DHCPOptions)
 	group, _ := s.state.Group(p.Groups[0])
-	require.Equal(t, []netip.Addr{addr("10.0.0.77")}, group.Members)
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.77/32")}, group.Members)
 	require.NoError(t, s.DeletePort(s.ann, p.ID))
 	s.settle()
 	require.Empty(t, s.inventory().Ports)

@@ -160,14 +160,15 @@ const (
 
 // GroupSpec is a security group: what its rules allow (all else is dropped;
 // answers to what was allowed pass, as long as that still is) and the addresses
-// of its members, for rules of any group that name it as their remote.
+// that its members have or may take, for rules of any group that name it as
+// their remote.
 type GroupSpec struct {
-	Operation  string       `json:"operation"`
-	Generation int64        `json:"generation"`
-	ID         string       `json:"id"`
-	Stateful   bool         `json:"stateful"`
-	Rules      []RuleSpec   `json:"rules"`
-	Members    []netip.Addr `json:"members"`
+	Operation  string         `json:"operation"`
+	Generation int64          `json:"generation"`
+	ID         string         `json:"id"`
+	Stateful   bool           `json:"stateful"`
+	Rules      []RuleSpec     `json:"rules"`
+	Members    []netip.Prefix `json:"members"` // may overlap: a port's address, and an allowed pair around it
 }
 
 // RuleSpec allows one kind of traffic.

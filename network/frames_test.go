@@ -136,6 +136,9 @@ func TestMembershipIsFollowed(t *testing.T) {
 	virtual := packet(b, server, frame.TCP, 1002, 5432)
 	virtual.Src = shared
 	s.requireReaches(b.ID, server.ID, virtual)
+	ok(s.UpdatePort(s.ann, b.ID, network.UpdatePort{Pairs: &[]network.AddressPair{{IP: "10.1.0.201/25"}}}))(s)
+	virtual.SrcPort, virtual.Src = 1003, netip.MustParseAddr("10.1.0.129")
+	s.requireReaches(b.ID, server.ID, virtual)
 	require.NoError(t, s.DeletePort(s.ann, b.ID))
 	s.settle()
 	spec, _ := s.state.Group(friends.ID)
@@ -155,7 +158,7 @@ func TestGroupNamedByANewRuleComesToTheHost(t *testing.T) {
 	s.settle()
 	spec, known := s.state.Group(friends.ID)
 	require.True(t, known)
-	require.Equal(t, []netip.Addr{far.Addresses[0].IP}, spec.Members)
+	require.Equal(t, []netip.Prefix{netip.PrefixFrom(far.Addresses[0].IP, 32)}, spec.Members)
 	require.NoError(t, s.DeleteSecurityGroupRule(s.ann, rule))
 	s.settle()
 	_, known = s.state.Group(friends.ID)

@@ -47,19 +47,19 @@ func (r *SecurityGroupRule) spec() RuleSpec {
 
 // groupMembers gives the addresses that the ports in a group have or may
 // take: their own and those of their allowed pairs.
-func groupMembers(ctx context.Context, db bun.IDB, id string) ([]netip.Addr, error) {
+func groupMembers(ctx context.Context, db bun.IDB, id string) ([]netip.Prefix, error) {
 	var texts []string
 	in := db.NewSelect().Table("network_port_groups").Column("port_id").Where("group_id = ?", id)
 	if err := db.NewSelect().Table("network_allocations").Column("ip").Where("port_id IN (?)", in).Scan(ctx, &texts); err != nil {
 		return nil, err
 	}
-	members := make([]netip.Addr, 0, len(texts))
+	members := make([]netip.Prefix, 0, len(texts))
 	for _, text := range texts {
 		a, err := netip.ParseAddr(text)
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, a)
+		members = append(members, netip.PrefixFrom(a, a.BitLen()))
 	}
 	var with []Port
 	if err := db.NewSelect().Model(&with).Column("pairs").Where("id IN (?) AND pairs NOT IN ('[]', 'null', '')", in).Scan(ctx); err != nil {
@@ -67,12 +67,12 @@ func groupMembers(ctx context.Context, db bun.IDB, id string) ([]netip.Addr, err
 	}
 	for i := range with {
 		for _, pair := range with[i].Pairs {
-			if p, err := prefixOf(pair.IP); err == nil && p.IsSingleIP() {
-				members = append(members, p.Addr())
+			if p, err := prefixOf(pair.IP); err == nil {
+				members = append(members, p.Masked())
 			}
 		}
 	}
-	slices.SortFunc(members, netip.Addr.Compare)
+	slices.SortFunc(members, netip.Prefix.Compare)
 	return slices.Compact(members), nil
 }
 

@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,7 +59,7 @@ func TestGroupsAreOnTheHostsThatNeedThem(t *testing.T) {
 	late := s.port(s.ann, n, friends.ID)
 	s.settle()
 	spec, _ := on["hv1"].Group(friends.ID)
-	require.Contains(t, spec.Members, late.Addresses[0].IP, "members are members before they are plugged in")
+	require.Contains(t, spec.Members, netip.PrefixFrom(late.Addresses[0].IP, 32), "members are members before they are plugged in")
 
 	require.NoError(t, s.Unplug(s.service(), server.ID))
 	s.settle()

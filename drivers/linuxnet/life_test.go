@@ -331,7 +331,7 @@ func TestManyAskAtOnce(t *testing.T) {
 		}
 		work.Go(func() {
 			again := g
-			again.Generation, again.Members = generation, []netip.Addr{netip.AddrFrom4([4]byte{10, 1, 0, byte(generation)})}
+			again.Generation, again.Members = generation, []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, 0, byte(generation)}), 32)}
 			assert.NoError(t, d.EnsureGroup(t.Context(), again))
 			assert.NoError(t, d.EnsureNetwork(t.Context(), n))
 		})

@@ -19,6 +19,7 @@ var filterCases = []testCase{
 	{"rules taken away", "EnsureGroup makes the group as its spec says, whatever was there before", testRulesTakenAway},
 	{"conversations end", "answers pass only to what is allowed still", testConversationsEnd},
 	{"remote groups", "a rule with a remote group allows its members' addresses", testRemoteGroup},
+	{"remote groups of many", "a rule with a remote group allows all that its members may take, also where they overlap", testRemoteGroupOfMany},
 	{"unknown groups", "until a group is known it allows nothing", testUnknownGroup},
 	{"guests that serve", "with port security a guest gives no DHCP answers", testRogueDHCP},
 	{"admin down", "no traffic through what is disabled", testDisabled},
@@ -142,17 +143,38 @@ func testConversationsEnd(s *suite) {
 func testRemoteGroup(s *suite) {
 	n, g := s.network("10.1.0.0/24"), s.open()
 	a, b := s.port(n, 10, g), s.port(n, 11, g)
-	friends := s.group([]netip.Addr{a.Addresses[0].IP})
+	friends := s.group([]netip.Prefix{alone(a)})
 	rule := allow(network.Ingress)
 	rule.RemoteGroup = friends.ID
 	to := s.port(n, 12, s.group(nil, rule))
 	s.requireReaches(a.ID, to.ID, packet(a, to, frame.TCP, 1000, 80))
 	s.requireDropped(b.ID, packet(b, to, frame.TCP, 1000, 80))
 
-	friends.Generation, friends.Members = s.next(), []netip.Addr{b.Addresses[0].IP}
+	friends.Generation, friends.Members = s.next(), []netip.Prefix{alone(b)}
 	s.ensureGroup(friends)
 	s.requireReaches(b.ID, to.ID, packet(b, to, frame.TCP, 1000, 80))
 	s.requireDropped(a.ID, packet(a, to, frame.TCP, 1001, 80))
+}
+
+func testRemoteGroupOfMany(s *suite) {
+	n, g := s.network("10.1.0.0/24"), s.open()
+	a, b, out := s.port(n, 16, g), s.port(n, 23, g), s.port(n, 24, g)
+	pair := netip.MustParsePrefix("10.1.0.16/29")
+	friends := s.group([]netip.Prefix{netip.MustParsePrefix("10.1.0.1/32"), netip.MustParsePrefix("10.1.0.2/32"), alone(a), pair, netip.MustParsePrefix("10.1.0.20/30")})
+	rule := allow(network.Ingress)
+	rule.RemoteGroup = friends.ID
+	to := s.port(n, 12, s.group(nil, rule))
+	for _, p := range []network.PortSpec{a, b} {
+		s.requireReaches(p.ID, to.ID, packet(p, to, frame.TCP, 1000, 80))
+	}
+	s.requireDropped(out.ID, packet(out, to, frame.TCP, 1000, 80))
+
+	friends.Generation, friends.Members = s.next(), []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
+	s.ensureGroup(friends)
+	s.requireReaches(out.ID, to.ID, packet(out, to, frame.TCP, 1001, 80))
+	friends.Generation, friends.Members = s.next(), []netip.Prefix{alone(out)}
+	s.ensureGroup(friends)
+	s.requireDropped(b.ID, packet(b, to, frame.TCP, 1002, 80))
 }
 
 func testUnknownGroup(s *suite) {

@@ -145,7 +145,7 @@ func (s *suite) ensureNetwork(n network.NetworkSpec) {
 }
 
 // group ensures a group with these rules.
-func (s *suite) group(members []netip.Addr, rules ...network.RuleSpec) network.GroupSpec {
+func (s *suite) group(members []netip.Prefix, rules ...network.RuleSpec) network.GroupSpec {
 	g := network.GroupSpec{Generation: s.next(), ID: uuid.NewString(), Stateful: true, Rules: rules, Members: members}
 	s.ensureGroup(g)
 	return g
@@ -190,6 +190,12 @@ func (s *suite) ensurePort(p network.PortSpec) network.VIF {
 	vif, err := s.EnsurePort(s.Context(), p)
 	require.NoError(s, err)
 	return vif
+}
+
+// alone gives the prefix that a port's first address is alone in.
+func alone(p network.PortSpec) netip.Prefix {
+	a := p.Addresses[0].IP
+	return netip.PrefixFrom(a, a.BitLen())
 }
 
 // allow gives a rule for all traffic of one family in one direction.

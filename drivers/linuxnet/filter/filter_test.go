@@ -48,11 +48,11 @@ func TestRulesThatCannotBeExpressedAreRefusedNotWidened(t *testing.T) {
 }
 
 func TestOnlyWhatTakesSomethingAwayIsNarrower(t *testing.T) {
-	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	a, b := netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/25")
 	r := network.RuleSpec{Direction: network.Ingress}
-	old := network.GroupSpec{Stateful: true, Rules: []network.RuleSpec{r}, Members: []netip.Addr{a}}
+	old := network.GroupSpec{Stateful: true, Rules: []network.RuleSpec{r}, Members: []netip.Prefix{a}}
 	wider := old
-	wider.Rules, wider.Members = append([]network.RuleSpec{{Direction: network.Egress}}, r), []netip.Addr{b, a}
+	wider.Rules, wider.Members = append([]network.RuleSpec{{Direction: network.Egress}}, r), []netip.Prefix{b, a}
 	require.False(t, narrower(old, wider))
 	require.False(t, narrower(network.GroupSpec{}, wider))
 	require.True(t, narrower(wider, old))
@@ -70,7 +70,7 @@ func TestConnectionsAreJudgedByTheirFirstDirection(t *testing.T) {
 	}}
 	f := Filter{
 		bridges: map[string]Bridge{"n": {Zone: 7}},
-		groups:  map[string]network.GroupSpec{"in": in, "friends": {Members: []netip.Addr{ip("10.0.0.1")}}},
+		groups:  map[string]network.GroupSpec{"in": in, "friends": {Members: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/31")}}},
 		ports: map[string]Port{
 			"server": {Network: "n", Secure: true, Groups: []string{"in"}, Fixed: []netip.Addr{ip("10.0.0.9")}},
 			"loose":  {Network: "n", Fixed: []netip.Addr{ip("10.0.0.8")}},

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/cumulite/cumulite/drivers/linuxnet/nft"
 	"github.com/cumulite/cumulite/network"
@@ -38,16 +39,8 @@ func (l layout) setGroup(b *nft.Batch, g network.GroupSpec) {
 	b.Chain(l.frames, comingGroup(g.ID), l.groupRules(g, network.Ingress)...)
 }
 
-func ipv4(all []netip.Addr) []netip.Addr {
-	seen := map[netip.Addr]bool{}
-	var out []netip.Addr
-	for _, a := range all {
-		if a = a.Unmap(); a.Is4() && !seen[a] {
-			seen[a] = true
-			out = append(out, a)
-		}
-	}
-	return out
+func ipv4(all []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(all), func(p netip.Prefix) bool { return !p.Addr().Is4() })
 }
 
 // groupRules are those for IPv4; of IPv6 nothing passes anyway.

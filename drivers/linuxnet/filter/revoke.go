@@ -15,7 +15,7 @@ import (
 // narrower tells whether a group might allow less than before.
 func narrower(old, now network.GroupSpec) bool {
 	less := func(r network.RuleSpec) bool { return !slices.Contains(now.Rules, r) }
-	gone := func(a netip.Addr) bool { return !slices.Contains(now.Members, a) }
+	gone := func(p netip.Prefix) bool { return !slices.Contains(now.Members, p) }
 	return old.Stateful && !now.Stateful || slices.ContainsFunc(old.Rules, less) || slices.ContainsFunc(old.Members, gone)
 }
 
@@ -127,8 +127,12 @@ func (j judge) matches(r network.RuleSpec, d network.Direction, far netip.Addr, 
 		return false
 	case r.Remote.IsValid() && !r.Remote.Contains(far):
 		return false
-	case r.RemoteGroup != "" && !slices.Contains(j.groups[r.RemoteGroup].Members, far):
+	case r.RemoteGroup != "" && !j.isMember(r.RemoteGroup, far):
 		return false
 	}
 	return !ported[r.Protocol] || r.PortMin < 0 || r.PortMin <= int(t.DstPort) && int(t.DstPort) <= r.PortMax
+}
+
+func (j judge) isMember(group string, a netip.Addr) bool {
+	return slices.ContainsFunc(j.groups[group].Members, func(p netip.Prefix) bool { return p.Contains(a) })
 }

@@ -13,7 +13,8 @@ import (
 // buffer holds the answers to the largest transaction, which come all at once.
 const buffer = 64 << 20
 
-// perMessage is how many elements go in one message, whose length is 16 bits.
+// perMessage is how many elements go in one message, whose length is 16 bits:
+// an even number, since an interval's two ends stay together.
 const perMessage = 500
 
 // Table is a table of ours in one family.
@@ -125,7 +126,7 @@ func (s Set) nft(id uint32) *nftables.Set {
 	set := &nftables.Set{ID: id, Table: s.Table.nft(), Name: s.Name, KeyType: nftables.TypeIFName}
 	switch s.Kind {
 	case Addresses:
-		set.KeyType = nftables.TypeIPAddr
+		set.KeyType, set.Interval = nftables.TypeIPAddr, true
 	case LinkVerdicts:
 		set.IsMap, set.DataType = true, nftables.TypeVerdict
 	case LinkZones:
@@ -143,13 +144,10 @@ func (b *Batch) Set(s Set) {
 // RemoveSet takes a set away that is there and that nothing refers to.
 func (b *Batch) RemoveSet(s Set) { b.conn.DelSet(s.nft(0)) }
 
-// Replace makes these addresses the whole content of a set.
-func (b *Batch) Replace(s Set, addresses []netip.Addr) {
+// Replace makes the IPv4 addresses of these prefixes the whole content of a set.
+func (b *Batch) Replace(s Set, prefixes []netip.Prefix) {
 	b.conn.FlushSet(s.nft(0))
-	elements := make([]nftables.SetElement, len(addresses))
-	for i, a := range addresses {
-		elements[i].Key = a.AsSlice()
-	}
+	elements := intervals(prefixes)
 	for len(elements) > 0 {
 		n := min(len(elements), perMessage)
 		b.keep(b.conn.SetAddElements(s.nft(0), elements[:n]))

@@ -2,10 +2,10 @@ package nft_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
-
-	"net/netip"
 
 	"github.com/google/nftables"
 	"github.com/stretchr/testify/require"
@@ -81,29 +81,47 @@ func TestATransactionAppliesAsAWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestSetsTakeMoreThanAMessageHolds(t *testing.T) {
+func TestSetsTakeWhatPrefixesCoverAndMoreThanAMessageHolds(t *testing.T) {
 	s := machine(t)
 	set := nft.Set{Table: table, Name: "members", Kind: nft.Addresses}
-	count := func() int {
+	kept := func() []string {
 		conn, err := nftables.New(nftables.WithNetNSFd(s.FD()))
 		require.NoError(t, err)
 		got, err := conn.GetSetByName(&nftables.Table{Name: table.Name, Family: table.Family}, set.Name)
 		require.NoError(t, err)
 		elements, err := conn.GetSetElements(got)
 		require.NoError(t, err)
-		return len(elements)
+		var ends []string
+		for _, e := range elements {
+			a, _ := netip.AddrFromSlice(e.Key)
+			ends = append(ends, a.String())
+		}
+		slices.Sort(ends)
+		return ends
 	}
-	var many []netip.Addr
-	for a := netip.MustParseAddr("10.0.0.0"); len(many) < 5000; a = a.Next() {
-		many = append(many, a)
+	var many []netip.Prefix
+	var ends []string
+	for a := netip.MustParseAddr("10.0.0.0"); len(many) < 5000; a = a.Next().Next() {
+		many, ends = append(many, netip.PrefixFrom(a, 32)), append(ends, a.String(), a.Next().String())
 	}
-	for _, want := range [][]netip.Addr{many, many[:3], nil} {
+	slices.Sort(ends)
+	parse := netip.MustParsePrefix
+	for _, c := range []struct {
+		prefixes []netip.Prefix
+		ends     []string
+	}{
+		{many, ends},
+		{[]netip.Prefix{parse("10.0.0.7/25"), parse("10.0.0.128/32"), parse("10.0.0.5/32"), parse("10.0.0.5/32")}, []string{"10.0.0.0", "10.0.0.129"}},
+		{[]netip.Prefix{parse("255.255.255.0/24"), parse("10.0.0.1/32")}, []string{"10.0.0.1", "10.0.0.2", "255.255.255.0"}},
+		{[]netip.Prefix{parse("0.0.0.0/0")}, []string{"0.0.0.0"}},
+		{nil, nil},
+	} {
 		b := begin(t, s)
 		b.Remove(table)
 		b.Renew(table)
 		b.Set(set)
-		b.Replace(set, want)
+		b.Replace(set, c.prefixes)
 		require.NoError(t, b.Commit())
-		require.Equal(t, len(want), count())
+		require.Equal(t, c.ends, kept())
 	}
 }

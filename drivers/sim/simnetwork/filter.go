@@ -99,10 +99,14 @@ func (s *State) matches(r network.RuleSpec, dir network.Direction, f frame.Frame
 		return false
 	case r.Remote.IsValid() && !r.Remote.Contains(remote):
 		return false
-	case r.RemoteGroup != "" && !slices.Contains(s.groups[r.RemoteGroup].Members, remote):
+	case r.RemoteGroup != "" && !s.isMember(r.RemoteGroup, remote):
 		return false
 	}
 	return r.Protocol == 0 || matchesPorts(r, f)
+}
+
+func (s *State) isMember(group string, a netip.Addr) bool {
+	return slices.ContainsFunc(s.groups[group].Members, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func matchesPorts(r network.RuleSpec, f frame.Frame) bool {
