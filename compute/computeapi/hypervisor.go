@@ -2,6 +2,7 @@ package computeapi
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ func (h handler) hypervisorRoutes() []httpapi.Route {
 		{Method: "GET", Pattern: list + "/detail", Action: compute.ActionHypervisorDetail, Query: hypervisorQuery{}, Response: hypervisorDetails{}, Handle: h.detailHypervisors},
 		{Method: "GET", Pattern: list + "/statistics", Action: compute.ActionHypervisorStatistics, Until: httpapi.V("2.87"), Response: statisticsBody{}, Handle: h.statistics},
 		{Method: "GET", Pattern: one, Action: compute.ActionHypervisorShow, Query: hypervisorShowQuery{}, Response: hypervisorBody{hypervisorShape{}}, Handle: h.showHypervisor},
-		{Method: "GET", Pattern: one + "/uptime", Action: compute.ActionHypervisorUptime, Until: httpapi.V("2.87"), Response: hypervisorBody{hypervisorUptime{}}, Handle: h.hypervisorUptime},
+		{Method: "GET", Pattern: one + "/uptime", Action: compute.ActionHypervisorUptime, Until: httpapi.V("2.87"), Handle: h.hypervisorUptime},
 		{Method: "GET", Pattern: one + "/search", Action: compute.ActionHypervisorSearch, Until: httpapi.V("2.52"), Response: hypervisorList{}, Handle: h.searchHypervisors},
 		{Method: "GET", Pattern: one + "/servers", Action: compute.ActionHypervisorServers, Until: httpapi.V("2.52"), Response: hypervisorList{}, Handle: h.serversOfHypervisors},
 	}
@@ -98,11 +99,6 @@ type cpuInfo struct {
 		Cores   int `json:"cores"`
 		Threads int `json:"threads"`
 	} `json:"topology"`
-}
-
-type hypervisorUptime struct {
-	hypervisorBrief
-	Uptime *string `json:"uptime"`
 }
 
 type hypervisorBody struct {
@@ -283,13 +279,14 @@ func (h handler) showHypervisor(r *httpapi.Request) (any, error) {
 	return hypervisorBody{v.full(host)}, nil
 }
 
-// hypervisorUptime answers without one: hosts do not tell how long they are up.
+// hypervisorUptime answers as Nova does for hosts that do not tell how long
+// they are up; clients know it and go on.
 func (h handler) hypervisorUptime(r *httpapi.Request) (any, error) {
-	host, err := h.hypervisor(r)
-	if err != nil {
+	if _, err := h.hypervisor(r); err != nil {
 		return nil, err
 	}
-	return hypervisorBody{hypervisorUptime{hypervisorBrief: hypervisorView{r: r}.brief(host)}}, nil
+	r.Status(http.StatusNotImplemented)
+	return map[string]any{"notImplemented": map[string]any{"code": http.StatusNotImplemented, "message": "The requested functionality is not supported."}}, nil
 }
 
 func (h handler) statistics(r *httpapi.Request) (any, error) {

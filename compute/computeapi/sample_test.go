@@ -330,7 +330,6 @@ func (f *fixture) askHost(base string) (asked, bool) {
 		"hypervisors-detail-resp":              get("admin", hv+"/detail"),
 		"hypervisors-show-resp":                get("admin", hv+"/"+id),
 		"hypervisors-statistics-resp":          get("admin", hv+"/statistics"),
-		"hypervisors-uptime-resp":              get("admin", hv+"/"+id+"/uptime"),
 		"hypervisors-search-resp":              get("admin", hv+"/hv/search"),
 		"hypervisors-with-servers-resp":        get("admin", hv+"/hv/servers"),
 		"hypervisors-detail-with-servers-resp": get("admin", hv+"/detail?with_servers=1"),

@@ -109,7 +109,7 @@ func TestWalk(t *testing.T) {
 			"GET /os-hypervisors/detail":                                "403 403 403 200",
 			"GET /os-hypervisors/statistics":                            "403 403 403 200",
 			"GET /os-hypervisors/{hypervisor_id}":                       "403 403 403 200",
-			"GET /os-hypervisors/{hypervisor_id}/uptime":                "403 403 403 200",
+			"GET /os-hypervisors/{hypervisor_id}/uptime":                "403 403 403 501",
 			"GET /os-hypervisors/{hypervisor_id}/search":                "403 403 403 200",
 			"GET /os-hypervisors/{hypervisor_id}/servers":               "403 403 403 200",
 			"GET /os-aggregates":                                        "403 403 403 200",
