@@ -30,3 +30,6 @@ CREATE TABLE image_tags (
 	PRIMARY KEY (image_id, tag)
 );
 CREATE INDEX image_tags_tag ON image_tags (tag, image_id);
+
+-- Ids of images that are no more: none is given again.
+CREATE TABLE image_retired (id TEXT NOT NULL PRIMARY KEY);

@@ -119,7 +119,10 @@ func (s *Service) CreateImage(ctx context.Context, in CreateImage) (*Image, erro
 }
 
 func (s *Service) insert(ctx context.Context, tx *store.Tx, i *Image) error {
-	err := store.Insert(ctx, tx, i)
+	err := unused(ctx, tx, i.ID)
+	if err == nil {
+		err = store.Insert(ctx, tx, i)
+	}
 	if store.IsDuplicate(err) {
 		return errs.Conflictf("Image ID %s already exists!", i.ID)
 	}
@@ -133,6 +136,24 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, i *Image) error {
 		return err
 	}
 	return s.emit(ctx, tx, "created", i)
+}
+
+// retired is the id of an image that was deleted. It is not used again: an
+// upload that is still under way must never end in an image it was not meant for.
+type retired struct {
+	bun.BaseModel `bun:"table:image_retired,alias:retired"`
+	ID            string `bun:"id,pk"`
+}
+
+// unused tells that an id was that of a deleted image.
+func unused(ctx context.Context, tx *store.Tx, id string) error {
+	switch _, err := store.Get[retired](ctx, tx, id); {
+	case err == nil:
+		return errs.Conflictf("Image ID %s already exists!", id)
+	case !store.IsNone(err):
+		return err
+	}
+	return nil
 }
 
 // mayShow checks that the caller may give i its visibility.
@@ -198,6 +219,9 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 
 func (s *Service) remove(ctx context.Context, tx *store.Tx, i *Image) error {
 	if err := store.Delete[Image](ctx, tx, i.ID); err != nil {
+		return err
+	}
+	if err := store.Insert(ctx, tx, &retired{ID: i.ID}); err != nil {
 		return err
 	}
 	if err := setTags(ctx, tx, i.ID, nil); err != nil {

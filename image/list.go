@@ -28,6 +28,9 @@ func withTag(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
 	if f.Op != store.Eq {
 		return nil, errs.Invalidf("Tags can only be compared for equality.")
 	}
+	if len(f.Values) > maxTags {
+		return nil, errs.Invalidf("No image has more than %d tags.", maxTags)
+	}
 	for _, t := range f.Values {
 		q = q.Where("EXISTS (SELECT 1 FROM image_tags WHERE image_id = image.id AND tag = ?)", t)
 	}

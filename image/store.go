@@ -15,8 +15,8 @@ import (
 //   - An object is written once. Commit of an id that is there already is an
 //     errs.Conflict error, and the older object stays.
 //   - Open and Delete of an object that is not there: errs.NotFound, and no error.
-//   - A store that is full or cannot be reached is errs.Unavailable; a full
-//     one leaves nothing of what it could not take.
+//   - A store that cannot be reached is errs.Unavailable, one that is full
+//     errs.TooLarge; a full one leaves nothing of what it could not take.
 //   - An object that is being read may be deleted; the reader reads on.
 type Store interface {
 	// Stage begins to take the bytes of object id.

@@ -7,6 +7,7 @@ import (
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/policy"
+	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -91,7 +92,11 @@ func (s *Service) change(ctx context.Context, id string, action policy.Action, f
 			return err
 		}
 		i = &rows[0]
+		owner := i.Owner
 		if err := fn(i); err != nil {
+			return err
+		}
+		if err := s.moveUse(ctx, tx, owner, i.Owner); err != nil {
 			return err
 		}
 		i.UpdatedAt = s.Clock.Now()
@@ -105,6 +110,17 @@ func (s *Service) change(ctx context.Context, id string, action policy.Action, f
 		}
 		return s.emit(ctx, tx, "updated", i)
 	})
+}
+
+// moveUse counts an image for its new owner.
+func (s *Service) moveUse(ctx context.Context, tx *store.Tx, from, to string) error {
+	if from == to {
+		return nil
+	}
+	if err := s.quotas.Use(ctx, tx, from, map[quota.Resource]int{quotaImages: -1}); err != nil {
+		return err
+	}
+	return s.quotas.Use(ctx, tx, to, map[quota.Resource]int{quotaImages: 1})
 }
 
 // AddTag gives an image a tag; it may have it already.

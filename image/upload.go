@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+
+	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -74,9 +77,13 @@ func (s *Service) receive(ctx context.Context, i *Image, r io.Reader) (Verified,
 // activate makes the stored bytes those of the image, unless it was deleted meanwhile.
 func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
 	err := s.DB.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
+		i, err := store.Get[Image](ctx, tx, i.ID) // its owner may have changed it meanwhile
+		if err != nil {
+			return err
+		}
 		i.Status, i.UpdatedAt = Active, s.Clock.Now()
 		i.Size, i.VirtualSize, i.Checksum, i.HashValue, i.ContentFormat = &v.size, &v.virtualSize, v.md5, v.sha512, v.format
-		err := store.Update(ctx, tx, i, "status", "updated_at", "size", "virtual_size", "checksum", "hash_value", "content_format")
+		err = store.Update(ctx, tx, i, "status", "updated_at", "size", "virtual_size", "checksum", "hash_value", "content_format")
 		if err != nil {
 			return err
 		}
@@ -88,13 +95,17 @@ func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
 	return err
 }
 
-// requeue undoes an upload that failed. What it cannot undo now, Recover does.
+// requeue undoes an upload that failed; the bytes go first, for once the image
+// is Queued they may be the next upload's. What it cannot undo now, Recover does.
 func (s *Service) requeue(ctx context.Context, i *Image) {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
-		return err
-	})
-	if err = errors.Join(err, s.Store.Delete(ctx, i.ID)); err != nil {
+	err := s.Store.Delete(ctx, i.ID)
+	if err == nil {
+		err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
+			return err
+		})
+	}
+	if err != nil {
 		s.log.Warn("a failed upload stays until the next start", "image", i.ID, "error", err)
 	}
 }
@@ -114,12 +125,27 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range objects {
-		i, err := store.Get[Image](ctx, s.DB.Read(), id)
-		if err != nil && !store.IsNone(err) {
+	for some := range slices.Chunk(objects, atOnce) {
+		if err := s.sweep(ctx, some); err != nil {
 			return err
 		}
-		if err == nil && i.Status != Queued {
+	}
+	return nil
+}
+
+// atOnce is how many objects are looked up with one query.
+const atOnce = 500
+
+// sweep removes those of the objects that are the bytes of no image.
+func (s *Service) sweep(ctx context.Context, objects []string) error {
+	var kept []string
+	err := s.DB.Read().NewSelect().Model((*Image)(nil)).Column("id").
+		Where("id IN (?) AND status <> ?", bun.List(objects), Queued).Scan(ctx, &kept)
+	if err != nil {
+		return err
+	}
+	for _, id := range objects {
+		if slices.Contains(kept, id) {
 			continue
 		}
 		if err := s.Store.Delete(ctx, id); err != nil {

@@ -25,8 +25,11 @@ const (
 
 // reserved are the property names that the image itself has, and those that only Glance's internals use.
 var reserved = []string{"id", "owner", "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "created_at", "updated_at",
-	"schema", "self", "file", "direct_url", "locations", "tags", "name", "visibility", "protected", "os_hidden", "disk_format", "container_format",
+	"schema", "self", "file", "direct_url", "location", "locations", "deleted", "deleted_at", "tags", "name", "visibility", "protected", "os_hidden", "disk_format", "container_format",
 	"min_disk", "min_ram", "members", "stores"}
+
+// reservedPrefix begins the names of properties that Glance's own tasks set.
+const reservedPrefix = "os_glance"
 
 // validate checks what a user said of i.
 func (i *Image) validate() error {
@@ -64,7 +67,7 @@ func (i *Image) validate() error {
 
 func validProperty(name, value string) error {
 	switch {
-	case slices.Contains(reserved, name):
+	case slices.Contains(reserved, name), strings.HasPrefix(name, reservedPrefix):
 		return errs.Forbiddenf("Attribute '%s' is reserved.", name)
 	case name == "" || len(name) > 255 || strings.ContainsRune(name, 0):
 		return errs.Invalidf("A property's name has 1 to 255 characters.")

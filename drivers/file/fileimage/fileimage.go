@@ -180,7 +180,7 @@ func kind(err error) error {
 	case errors.Is(err, fs.ErrExist):
 		return errs.Conflictf("The image has data already.").Because(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return errs.New(errs.Unavailable, "There is not enough disk space on the image storage media.").Because(err)
+		return errs.New(errs.TooLarge, "There is not enough disk space on the image storage media.").Because(err)
 	}
 	return errs.New(errs.Unavailable, "The image storage cannot be used.").Because(err)
 }
