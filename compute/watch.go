@@ -167,7 +167,9 @@ func (s *Service) listen(ctx context.Context, name string, h Hypervisor, w Watch
 	defer cancel()
 	changes, err := w.Watch(ctx)
 	if err != nil {
-		s.log.Warn("a host cannot be watched", "host", name, "error", err)
+		if ctx.Err() == nil {
+			s.log.Warn("a host cannot be watched", "host", name, "error", err)
+		}
 	}
 	s.compare(ctx, name, h)
 	for polls := 1; err == nil; polls++ {

@@ -12,8 +12,6 @@ import (
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/drivers/libvirt"
 	"github.com/cumulite/cumulite/drivers/linuxnet"
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
-	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
 	"github.com/cumulite/cumulite/network"
 )
 
@@ -25,7 +23,7 @@ func main() {
 }
 
 func simHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor, error) {
-	return simcompute.New(simcompute.NewState(), &simcompute.Options{Name: c.Host, Clock: deps.Clock, Images: deps.Images}), nil
+	return cloud.SimulatedHypervisor(c.Host, deps), nil
 }
 
 func libvirtHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor, error) {
@@ -34,7 +32,7 @@ func libvirtHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor
 }
 
 func simNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
-	return simnetwork.New(simnetwork.NewState(), &simnetwork.Options{Name: c.Host, Clock: deps.Clock}), nil
+	return cloud.SimulatedNetwork(c.Host, deps), nil
 }
 
 func linuxNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
