@@ -1,6 +1,7 @@
 package compute_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/drivers/sim/simcompute"
 	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/image"
+	"github.com/cumulite/cumulite/image/imagetest"
+	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/secret"
@@ -230,7 +234,12 @@ func TestLastRoomOnAHostIsTakenOnce(t *testing.T) {
 
 func TestFailureAtEachStepLeavesNothing(t *testing.T) {
 	broken := errs.Invalidf("it is broken")
+	none := map[quota.Resource]int{"port": 0}
 	for name, spoil := range map[string]func(w *world){
+		"port": func(w *world) {
+			_, err := w.net.SetQuotas(admin(t), "p1", none)
+			require.NoError(t, err)
+		},
 		"plug":  func(w *world) { w.wires["hv1"].SetFault(simnetwork.FailAt("ensure port", "end", 1, broken)) },
 		"guest": func(w *world) { w.hosts["hv1"].SetFault(simcompute.FailAt("create", "define", 1, broken)) },
 		"start": func(w *world) { w.hosts["hv1"].SetFault(simcompute.FailAt("start", "end", 1, broken)) },
@@ -240,7 +249,7 @@ func TestFailureAtEachStepLeavesNothing(t *testing.T) {
 			spoil(w)
 			s := w.server(t)
 			require.Equal(t, "ERROR", s.Status())
-			require.Equal(t, "it is broken", s.Fault.Message)
+			require.Contains(t, []string{"it is broken", "Quota exceeded for resources: ['port']."}, s.Fault.Message)
 			require.Empty(t, s.Interfaces)
 			w.gone(t)
 			actions, _, err := w.ListActions(member(t), s.ID, false, store.Query{})
@@ -363,4 +372,38 @@ func TestServerGroupSpreadsItsServers(t *testing.T) {
 	w.pass(t, 3e9)
 	require.Equal(t, w.get(t, made[0].ID).Host, w.get(t, made[1].ID).Host)
 	require.NotEmpty(t, w.get(t, made[0].ID).Host)
+}
+
+func TestWhatOthersHaveIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	other := as(t, "p2", "member", "reader")
+	foreign, err := w.images.CreateImage(other, image.CreateImage{DiskFormat: "raw", ContainerFormat: "bare", Visibility: image.Private})
+	require.NoError(t, err)
+	require.NoError(t, w.images.Upload(other, foreign.ID, bytes.NewReader(imagetest.Disk(1<<20))))
+	f, err := w.CreateFlavor(admin(t), compute.CreateFlavor{Name: "private", VCPUs: 1, MemoryMiB: 1, DiskGiB: 1, Private: true})
+	require.NoError(t, err)
+	_, _, err = w.CreateKeypair(other, compute.CreateKeypair{Name: "theirs", PublicKey: ed25519Key})
+	require.NoError(t, err)
+	g, err := w.CreateServerGroup(other, compute.CreateServerGroup{Name: "g", Policy: compute.Affinity})
+	require.NoError(t, err)
+	netID := w.addNetworkOf(t, "p2", "10.2.0.0/24")
+	port, err := w.net.CreatePort(other, portOn(netID))
+	require.NoError(t, err)
+	group, err := w.net.CreateSecurityGroup(other, network.CreateSecurityGroup{Name: "theirs"})
+	require.NoError(t, err)
+	for name, change := range map[string]func(*compute.CreateServer){
+		"image":          func(in *compute.CreateServer) { in.ImageID = foreign.ID },
+		"flavor":         func(in *compute.CreateServer) { in.FlavorID = f.ID },
+		"key":            func(in *compute.CreateServer) { in.KeyName = "theirs" },
+		"group":          func(in *compute.CreateServer) { in.Group = g.ID },
+		"network":        listed(compute.RequestedNetwork{NetworkID: netID}),
+		"port":           listed(compute.RequestedNetwork{PortID: port.ID}),
+		"security group": func(in *compute.CreateServer) { in.SecurityGroups = []string{group.ID} },
+	} {
+		in := w.request(t)
+		change(&in)
+		_, err := w.CreateServer(member(t), in)
+		refused(t, errs.Invalid, err)
+		require.Regexp(t, "could not be found|not found|Invalid key_name", errs.Message(err), name)
+	}
 }
