@@ -47,7 +47,8 @@ func (n *decimal) UnmarshalJSON(b []byte) error {
 // boolean is true or false, or one of the words for them.
 type boolean bool
 
-var truths = map[string]boolean{"true": true, "1": true, "on": true, "yes": true, "false": false, "0": false, "off": false, "no": false}
+var truths = map[string]boolean{"true": true, "t": true, "1": true, "on": true, "yes": true, "y": true,
+	"false": false, "f": false, "0": false, "off": false, "no": false, "n": false}
 
 // JSONSchema says what is taken.
 func (boolean) JSONSchema() map[string]any {

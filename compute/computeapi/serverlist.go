@@ -1,6 +1,7 @@
 package computeapi
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
 	"slices"
@@ -107,7 +108,7 @@ func (h handler) readSearch(r *httpapi.Request) (in *serverSearch, err error) {
 		}
 	}
 	in = new(serverSearch)
-	if in.q, err = r.List(httpapi.Nova, "-"); err != nil {
+	if in.q, err = r.List(httpapi.Nova, "-"); err != nil { // no filters: they are read one by one
 		return nil, err
 	}
 	all := h.compute.Allows(r.Ctx(), compute.ActionServerAllFilters, "")
@@ -140,7 +141,7 @@ func (in *serverSearch) scope(p url.Values, all bool) error {
 		in.of.AllProjects = everyone
 	}
 	if in.of.AllProjects && all {
-		in.of.ProjectID = p.Get("project_id") + p.Get("tenant_id")
+		in.of.ProjectID = cmp.Or(p.Get("tenant_id"), p.Get("project_id"))
 	}
 	if all {
 		is, err := truth(p.Get("deleted"))
