@@ -1,20 +1,21 @@
 package flow
 
 import (
+	"cmp"
 	"context"
-	"embed"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow/ledger"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -43,25 +44,24 @@ type Options struct {
 
 // Engine runs operations.
 type Engine struct {
-	db    *store.Store
-	clk   clock.Clock
-	opts  Options
-	kinds map[string]*kind
-	woken chan struct{}
+	db     *store.Store
+	ledger *ledger.Ledger
+	clk    clock.Clock
+	opts   Options
+	kinds  map[string]*kind
+	woken  chan struct{}
 
 	mu      sync.Mutex
 	running map[string]*job
-	claims  bool          // being made: what is claimed is not yet running
-	changed chan struct{} // closed and made anew by each pass of the dispatcher
+	changed chan struct{} // closed and made anew by each round of the dispatcher
 	stop    context.CancelCauseFunc
-	killed  bool
+
+	claiming sync.Mutex // held until what is claimed is running
+	killed   atomic.Bool
 }
 
-//go:embed *.sql
-var files embed.FS
-
 // Migrations gives the table of operations.
-func Migrations() store.Migrations { return store.Migrations{Name: "flow", Files: files} }
+func Migrations() store.Migrations { return ledger.Migrations() }
 
 // New gives an Engine on a store that has the table of Migrations.
 func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
@@ -71,9 +71,8 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
 		e.opts = *opts
 	}
 	o := &e.opts
-	if o.Owner == "" {
-		o.Owner = uuid.NewString()
-	}
+	o.Owner = cmp.Or(o.Owner, uuid.NewString())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Workers <= 0 {
 		o.Workers = 64
 	}
@@ -85,12 +84,10 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
 			return min(100*time.Millisecond<<min(attempt-1, 16), time.Minute)
 		}
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	if o.Fault == nil {
 		o.Fault = func(string, string, Point) error { return nil }
 	}
+	e.ledger = ledger.New(db, o.Owner)
 	return e
 }
 
@@ -106,146 +103,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Lock()
 	e.stop = stop
 	e.mu.Unlock()
-	var jobs sync.WaitGroup
-	e.dispatch(ctx, &jobs)
-	jobs.Wait()
+	(&dispatcher{Engine: e, beat: e.clk.Now()}).run(ctx)
 	e.notify()
-	if e.isKilled() {
+	if e.killed.Load() {
 		return ErrKilled
 	}
 	return nil
-}
-
-// dispatch claims what is due whenever there is a free worker, keeps the
-// leases, and sleeps in between.
-func (e *Engine) dispatch(ctx context.Context, jobs *sync.WaitGroup) {
-	failures, released := 0, false
-	beat := e.clk.Now()
-	for ctx.Err() == nil {
-		wake, err := e.pass(ctx, jobs, &released, &beat)
-		failures++
-		if err == nil {
-			failures = 0
-			e.notify()
-		} else if ctx.Err() == nil {
-			wake = e.clk.Now().Add(e.opts.Backoff(failures))
-			e.opts.Logger.Error("operations cannot be claimed", "failures", failures, "error", err)
-		}
-		e.sleep(ctx, wake)
-	}
-}
-
-// pass is one round of dispatch; it says when the next one is due by itself.
-func (e *Engine) pass(ctx context.Context, jobs *sync.WaitGroup, released *bool, beat *time.Time) (time.Time, error) {
-	if !*released {
-		if err := e.release(ctx); err != nil {
-			return time.Time{}, err
-		}
-		*released = true
-	}
-	now := e.clk.Now()
-	if e.busy() == 0 {
-		*beat = now
-	} else if !now.Before(beat.Add(e.opts.Lease / 3)) {
-		if err := e.heartbeat(ctx, now); err != nil {
-			return time.Time{}, err
-		}
-		*beat = now
-	}
-	next, err := e.fill(ctx, jobs)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if e.busy() > 0 {
-		next = earliest(next, beat.Add(e.opts.Lease/3))
-	}
-	if e.opts.Poll > 0 {
-		next = earliest(next, now.Add(e.opts.Poll))
-	}
-	return earliest(next, e.expire(now)), nil
-}
-
-// fill gives free workers what is due, and says when something will be.
-func (e *Engine) fill(ctx context.Context, jobs *sync.WaitGroup) (time.Time, error) {
-	for {
-		free := e.opts.Workers - e.busy()
-		if free <= 0 {
-			return time.Time{}, nil
-		}
-		next, err := e.nextDue(ctx)
-		if err != nil || next.IsZero() || next.After(e.clk.Now()) {
-			return next, err
-		}
-		if err := e.take(ctx, jobs, free); err != nil {
-			return time.Time{}, err
-		}
-	}
-}
-
-func (e *Engine) take(ctx context.Context, jobs *sync.WaitGroup, most int) error {
-	e.setClaims(true)
-	defer e.setClaims(false)
-	claimed, err := e.claim(ctx, most)
-	for _, r := range claimed {
-		e.begin(ctx, jobs, r)
-	}
-	return err
-}
-
-func (e *Engine) setClaims(on bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.claims = on
-}
-
-// begin starts a claimed operation's worker.
-func (e *Engine) begin(ctx context.Context, jobs *sync.WaitGroup, r row) {
-	j := &job{e: e, kind: e.kinds[r.kind], row: r}
-	e.mu.Lock()
-	e.running[r.id] = j
-	e.mu.Unlock()
-	jobs.Go(func() {
-		defer e.ended(j)
-		j.work(ctx)
-	})
-}
-
-func (e *Engine) ended(j *job) {
-	e.mu.Lock()
-	delete(e.running, j.id)
-	e.mu.Unlock()
-	e.wake()
-}
-
-// expire cancels the attempts whose time is over, and says when the next one's is.
-func (e *Engine) expire(now time.Time) (next time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, j := range e.running {
-		switch {
-		case j.limit.IsZero():
-		case now.Before(j.limit):
-			next = earliest(next, j.limit)
-		default:
-			j.cancel(errDeadline)
-		}
-	}
-	return next
-}
-
-// sleep waits until it is woken or, unless until is zero, until then.
-func (e *Engine) sleep(ctx context.Context, until time.Time) {
-	var due <-chan struct{}
-	if !until.IsZero() {
-		var stop func()
-		due, stop = e.clk.At(until)
-		defer stop()
-	}
-	select {
-	case <-e.woken:
-	case <-due:
-	case <-ctx.Done():
-	}
 }
 
 func (e *Engine) wake() {
@@ -257,18 +120,12 @@ func (e *Engine) wake() {
 
 // kill makes the engine dead, as a test wants it.
 func (e *Engine) kill() {
+	e.killed.Store(true)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.killed = true
 	if e.stop != nil {
 		e.stop(ErrKilled)
 	}
-}
-
-func (e *Engine) isKilled() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.killed
 }
 
 func (e *Engine) busy() int {
@@ -293,7 +150,7 @@ func (e *Engine) Idle(ctx context.Context) error {
 		e.mu.Lock()
 		changed := e.changed
 		e.mu.Unlock()
-		if e.isKilled() {
+		if e.killed.Load() {
 			return ErrKilled
 		}
 		rests, err := e.rests(ctx)
@@ -309,30 +166,14 @@ func (e *Engine) Idle(ctx context.Context) error {
 }
 
 func (e *Engine) rests(ctx context.Context) (bool, error) {
-	if e.active() {
+	e.claiming.Lock()
+	defer e.claiming.Unlock()
+	if e.busy() > 0 {
 		return false, nil
 	}
-	next, err := e.nextDue(ctx)
-	if err != nil {
-		return false, fmt.Errorf("wait for operations: %w", err)
-	}
-	return !e.active() && (next.IsZero() || next.After(e.clk.Now())), nil
+	next, err := e.ledger.NextDue(ctx, e.Kinds())
+	return next.IsZero() || next.After(e.clk.Now()), errs.Wrap(err, "wait for operations")
 }
-
-func (e *Engine) active() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.claims || len(e.running) > 0
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func questionMarks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 var (
 	errDeadline = errors.New("the time for it is over")

@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow/ledger"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -106,7 +107,7 @@ type Info struct {
 }
 
 // ErrCancelled is the cause of an operation that Cancel ended.
-var ErrCancelled = errs.New(errs.Conflict, "The operation was cancelled.")
+var ErrCancelled = ledger.ErrCancelled
 
 // ErrKilled, from Options.Fault, ends an engine as the death of its process
 // would: it writes nothing any more, and Run returns it.

@@ -10,15 +10,16 @@ import (
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow/ledger"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
 // job is an operation that this engine has claimed, in the hands of one worker.
 type job struct {
-	e     *Engine
-	kind  *kind
-	row   // as it is stored
-	bound binding
+	e            *Engine
+	kind         *kind
+	ledger.Entry // as it is stored
+	bound        binding
 
 	// Guarded by e.mu:
 	cancel context.CancelCauseFunc // of the attempt under way
@@ -30,18 +31,17 @@ type job struct {
 // work makes attempts at the operation's steps until it ends or is given back.
 // base ends with the engine.
 func (j *job) work(base context.Context) {
-	if err := j.load(); err != nil {
-		j.settle(base, j.retry(err), nil)
-		return
-	}
 	ctx, err := j.identify(base)
+	if err == nil {
+		err = j.load()
+	}
 	if err != nil {
 		j.settle(base, j.retry(err), nil)
 		return
 	}
-	if err := j.mayGoOn(); err != nil && j.fence == 1 {
+	if err := j.mayGoOn(); err != nil && j.Fence == 1 {
 		next := j.judge(err)
-		next.step = -1 // nothing was begun, so there is nothing to undo
+		next.Step = -1 // nothing was begun, so there is nothing to undo
 		if !j.settle(base, next, nil) {
 			return
 		}
@@ -52,17 +52,17 @@ func (j *job) work(base context.Context) {
 
 // load decodes what is stored.
 func (j *job) load() (err error) {
-	j.bound, err = j.kind.bind(&j.row)
+	j.bound, err = j.kind.bind(j.Entry)
 	return err
 }
 
 // identify gives a context that speaks for whoever started the operation.
 func (j *job) identify(ctx context.Context) (context.Context, error) {
 	var caller auth.Grant
-	if err := json.Unmarshal([]byte(j.caller), &caller); err != nil {
-		return nil, errs.Wrap(err, "decode the caller of operation %s", j.id)
+	if err := json.Unmarshal([]byte(j.Caller), &caller); err != nil {
+		return nil, errs.Wrap(err, "decode the caller of operation %s", j.ID)
 	}
-	return auth.WithRequestID(auth.With(ctx, caller), j.requestID), nil
+	return auth.WithRequestID(auth.With(ctx, caller), j.RequestID), nil
 }
 
 // turn makes one attempt at the step at hand and records what came of it. It
@@ -71,29 +71,33 @@ func (j *job) turn(ctx, base context.Context) bool {
 	if base.Err() != nil {
 		return j.settle(base, j.free(), nil)
 	}
-	ev := StepEvent{Undo: j.undoing, Attempt: j.attempt + 1, Started: j.e.clk.Now()}
-	j.bound.prepare(ev.Attempt, decodeError(j.cause))
+	ev := StepEvent{Undo: j.Undoing, Attempt: j.Attempt + 1, Started: j.e.clk.Now()}
+	j.bound.prepare(ev.Attempt, j.Cause)
 	attempt, end := j.attemptContext(ctx)
-	next, err := j.attemptStep(attempt, &ev)
+	step := j.forth
+	if j.Undoing {
+		step = j.back
+	}
+	next, err := step(attempt, &ev)
 	end()
 	switch {
 	case err == nil:
 		j.accept(next)
-		return !next.over
+		return !next.Over
 	case errors.Is(err, errLost):
 		return false
 	case errors.Is(err, errMoved):
 		return true
-	case j.e.isKilled():
+	case j.e.killed.Load():
 		return false
 	case base.Err() != nil:
 		return j.settle(base, j.free(), nil)
 	}
 	ev.Err, ev.Finished = err, j.e.clk.Now()
 	next = j.judge(err)
-	ev.Final = next.undoing && !j.undoing
+	ev.Final = next.Undoing && !j.Undoing
 	if ev.Final {
-		j.bound.prepare(ev.Attempt, decodeError(next.cause))
+		j.bound.prepare(ev.Attempt, next.Cause)
 	}
 	return j.settle(ctx, next, func(ctx context.Context, tx *store.Tx) error { return j.bound.observe(ctx, tx, ev) })
 }
@@ -101,8 +105,8 @@ func (j *job) turn(ctx, base context.Context) bool {
 // attemptContext gives an attempt a context that interrupt and expire end.
 func (j *job) attemptContext(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	limit := j.deadline
-	if j.undoing || j.kind.forward {
+	limit := j.Deadline
+	if j.Undoing || j.kind.forward {
 		limit = j.e.clk.Now().Add(j.kind.deadline)
 	}
 	j.e.mu.Lock()
@@ -117,10 +121,14 @@ func (j *job) attemptContext(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// interrupt ends the attempt under way because of errLost or ErrCancelled.
-func (j *job) interrupt(why error) {
-	j.e.mu.Lock()
-	defer j.e.mu.Unlock()
+// interrupt ends the attempt under way at an operation because of errLost or ErrCancelled.
+func (e *Engine) interrupt(id string, why error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	j := e.running[id]
+	if j == nil {
+		return
+	}
 	j.lost = j.lost || errors.Is(why, errLost)
 	j.asked = j.asked || errors.Is(why, ErrCancelled)
 	if j.cancel != nil {
@@ -132,48 +140,35 @@ func (j *job) interruptLocked() {
 	switch {
 	case j.lost:
 		j.cancel(errLost)
-	case j.asked && !j.kind.forward && !j.undoing:
+	case j.asked && !j.kind.forward && !j.Undoing:
 		j.cancel(ErrCancelled)
 	}
 }
 
-// attemptStep does or undoes the step at hand and records its success.
-func (j *job) attemptStep(ctx context.Context, ev *StepEvent) (move, error) {
-	if !j.undoing {
-		return j.forth(ctx, ev)
-	}
-	return j.back(ctx, ev)
-}
-
-// forth does the step at hand.
-func (j *job) forth(ctx context.Context, ev *StepEvent) (move, error) {
+// forth does the step at hand and records its success.
+func (j *job) forth(ctx context.Context, ev *StepEvent) (ledger.Move, error) {
 	if err := j.mayGoOn(); err != nil {
-		return move{}, err
+		return ledger.Move{}, err
 	}
-	first := j.step
+	first := j.Step
 	if first < len(j.kind.steps) {
 		ev.Step = j.kind.steps[first].name
 		if j.kind.steps[first].do {
 			if err := j.call(ctx, ev.Step, BeforeDo, AfterDo, func() error { return j.bound.do(ctx, first) }); err != nil {
-				return move{}, err
+				return ledger.Move{}, err
 			}
 		}
 	}
 	if errors.Is(context.Cause(ctx), ErrCancelled) {
-		return move{}, ErrCancelled
+		return ledger.Move{}, ErrCancelled
 	}
 	ev.Finished = j.e.clk.Now()
 	next := j.hold()
-	next.step, next.attempt, next.failure = j.afterSaves(first), 0, ""
-	next.over = next.step >= len(j.kind.steps)
-	return j.recorded(ctx, next, func(ctx context.Context, tx *store.Tx) error {
+	next.Step, next.Attempt, next.Failure = j.afterSaves(first), 0, nil
+	next.Over = next.Step >= len(j.kind.steps)
+	return j.record(ctx, next, func(ctx context.Context, tx *store.Tx) error {
 		return j.saveSteps(ctx, tx, first, next, *ev)
 	})
-}
-
-func (j *job) recorded(ctx context.Context, next move, extra func(context.Context, *store.Tx) error) (move, error) {
-	err := j.record(ctx, &next, extra)
-	return next, err
 }
 
 // mayGoOn is the reason to undo an operation instead of doing its next step.
@@ -181,9 +176,9 @@ func (j *job) mayGoOn() error {
 	switch {
 	case j.kind.forward:
 		return nil
-	case j.cancelled:
+	case j.Cancelled:
 		return ErrCancelled
-	case !j.e.clk.Now().Before(j.deadline):
+	case !j.e.clk.Now().Before(j.Deadline):
 		return errDeadline
 	}
 	return nil
@@ -198,8 +193,8 @@ func (j *job) afterSaves(step int) int {
 }
 
 // saveSteps is the service's part of the transaction that records steps as done.
-func (j *job) saveSteps(ctx context.Context, tx *store.Tx, first int, next move, ev StepEvent) error {
-	for i := first; i < next.step && i < len(j.kind.steps); i++ {
+func (j *job) saveSteps(ctx context.Context, tx *store.Tx, first int, next ledger.Move, ev StepEvent) error {
+	for i := first; i < next.Step && i < len(j.kind.steps); i++ {
 		if err := j.bound.save(ctx, tx, i); err != nil {
 			return err
 		}
@@ -209,32 +204,33 @@ func (j *job) saveSteps(ctx context.Context, tx *store.Tx, first int, next move,
 		}
 		ev.Attempt, ev.Started = 1, ev.Finished
 	}
-	if next.over {
+	if next.Over {
 		return j.bound.done(ctx, tx)
 	}
 	return nil
 }
 
-// back undoes the step at hand, or the nearest one before that has an Undo.
-func (j *job) back(ctx context.Context, ev *StepEvent) (move, error) {
-	at := j.undoable(j.step)
+// back undoes the step at hand, or the nearest one before that has an Undo,
+// and records its success.
+func (j *job) back(ctx context.Context, ev *StepEvent) (ledger.Move, error) {
+	at := j.undoable(j.Step)
 	if at >= 0 {
 		ev.Step = j.kind.steps[at].name
 		if err := j.call(ctx, ev.Step, BeforeUndo, AfterUndo, func() error { return j.bound.undo(ctx, at) }); err != nil {
-			return move{}, err
+			return ledger.Move{}, err
 		}
 	}
 	ev.Finished = j.e.clk.Now()
 	next := j.hold()
-	next.step, next.attempt, next.failure = at-1, 0, ""
-	next.over = j.undoable(at-1) < 0
-	return j.recorded(ctx, next, func(ctx context.Context, tx *store.Tx) error {
+	next.Step, next.Attempt, next.Failure = at-1, 0, nil
+	next.Over = j.undoable(at-1) < 0
+	return j.record(ctx, next, func(ctx context.Context, tx *store.Tx) error {
 		if at >= 0 {
 			if err := j.bound.observe(ctx, tx, *ev); err != nil {
 				return err
 			}
 		}
-		if next.over {
+		if next.Over {
 			return j.bound.failed(ctx, tx)
 		}
 		return nil

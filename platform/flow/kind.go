@@ -10,6 +10,7 @@ import (
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow/ledger"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -19,12 +20,20 @@ type kind struct {
 	forward  bool
 	deadline time.Duration
 	steps    []stepInfo
-	bind     func(r *row) (binding, error)
+	bind     func(ledger.Entry) (binding, error)
 }
 
 type stepInfo struct {
 	name     string
 	do, undo bool // there is one
+}
+
+// stepName gives "" for a step that there is not: only the end is left.
+func (k *kind) stepName(step int) string {
+	if step >= 0 && step < len(k.steps) {
+		return k.steps[step].name
+	}
+	return ""
 }
 
 // binding is the typed side of one operation: its functions with its Run.
@@ -36,7 +45,7 @@ type binding interface {
 	done(ctx context.Context, tx *store.Tx) error
 	failed(ctx context.Context, tx *store.Tx) error
 	observe(ctx context.Context, tx *store.Tx, ev StepEvent) error
-	args() (string, error)
+	args() ([]byte, error)
 }
 
 // Handle starts operations of one kind.
@@ -58,10 +67,10 @@ func Register[A any](e *Engine, op Operation[A]) *Handle[A] {
 	for _, s := range op.Steps {
 		k.steps = append(k.steps, stepInfo{s.Name, s.Do != nil, s.Undo != nil})
 	}
-	k.bind = func(r *row) (binding, error) {
-		b := &bound[A]{op: &op, run: Run[A]{ID: r.id, Key: r.key}}
-		err := json.Unmarshal([]byte(r.args), &b.run.Args)
-		return b, errs.Wrap(err, "decode the arguments of %s", r.kind)
+	k.bind = func(en ledger.Entry) (binding, error) {
+		b := &bound[A]{op: &op, run: Run[A]{ID: en.ID, Key: en.Key}}
+		err := json.Unmarshal([]byte(en.Args), &b.run.Args)
+		return b, errs.Wrap(err, "decode the arguments of %s", en.Kind)
 	}
 	e.kinds[op.Kind] = k
 	return &Handle[A]{e, k}
@@ -79,15 +88,14 @@ func (h *Handle[A]) Start(ctx context.Context, tx *store.Tx, key string, args A)
 	if err != nil {
 		return "", errs.Wrap(err, "start %s", h.kind.name)
 	}
-	id = uuid.NewString()
 	now := h.e.clk.Now()
-	_, err = tx.Exec(ctx, insertSQL, id, h.kind.name, key, string(text), string(caller), auth.RequestID(ctx), h.kind.forward,
-		false, false, now.UnixMicro(), now.Add(h.kind.deadline).UnixMicro(), now.UnixMicro(), key)
-	if err != nil {
+	en := ledger.Entry{ID: uuid.NewString(), Kind: h.kind.name, Key: key, Caller: string(caller), RequestID: auth.RequestID(ctx),
+		Forward: h.kind.forward, Created: now, Deadline: now.Add(h.kind.deadline), State: ledger.State{Args: string(text)}}
+	if err := h.e.ledger.Add(ctx, tx, en); err != nil {
 		return "", errs.Wrap(err, "start %s", h.kind.name)
 	}
 	tx.AfterCommit(h.e.wake)
-	return id, nil
+	return en.ID, nil
 }
 
 // bound implements binding.
@@ -132,7 +140,4 @@ func (b *bound[A]) observe(ctx context.Context, tx *store.Tx, ev StepEvent) erro
 	return b.op.Observe(ctx, tx, &b.run, ev)
 }
 
-func (b *bound[A]) args() (string, error) {
-	text, err := json.Marshal(b.run.Args)
-	return string(text), err
-}
+func (b *bound[A]) args() ([]byte, error) { return json.Marshal(b.run.Args) }

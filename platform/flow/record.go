@@ -2,172 +2,138 @@ package flow
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/flow/ledger"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// move is what becomes of an operation's row.
-type move struct {
-	state
-	owner string    // '' gives it back
-	due   time.Time // when it is given back
-	over  bool      // the row goes
-}
-
-var (
-	errMoved = errors.New("an earlier record had been stored after all")
-	errFence = errors.New("the row is not as this worker left it")
-)
+var errMoved = errors.New("an earlier record had been stored after all")
 
 // hold keeps the operation.
-func (j *job) hold() move { return move{state: j.state, owner: j.e.opts.Owner} }
+func (j *job) hold() ledger.Move { return ledger.Move{State: j.State, Keep: true} }
 
 // free gives the operation back as it is.
-func (j *job) free() move { return move{state: j.state, due: j.e.clk.Now()} }
+func (j *job) free() ledger.Move { return ledger.Move{State: j.State, Due: j.e.clk.Now()} }
 
 // retry gives the operation back for another attempt later.
-func (j *job) retry(err error) move {
+func (j *job) retry(err error) ledger.Move {
 	next := j.free()
-	next.attempt++
-	next.failure = encodeError(err)
-	next.due = next.due.Add(j.e.opts.Backoff(next.attempt))
-	if !j.undoing && !j.kind.forward && next.due.After(j.deadline) {
-		next.due = j.deadline
+	next.Attempt++
+	next.Failure = ledger.Past(err)
+	next.Due = next.Due.Add(j.e.opts.Backoff(next.Attempt))
+	if !j.Undoing && !j.kind.forward && next.Due.After(j.Deadline) {
+		next.Due = j.Deadline
 	}
 	return next
 }
 
 // judge decides what follows a failed attempt: another one, or going back.
-func (j *job) judge(err error) move {
-	late := !j.e.clk.Now().Before(j.deadline)
-	if j.undoing || j.kind.forward || !late && !errors.Is(err, ErrCancelled) && !isFinal(err) {
+func (j *job) judge(err error) ledger.Move {
+	late := !j.e.clk.Now().Before(j.Deadline)
+	if j.Undoing || j.kind.forward || !late && !errors.Is(err, ErrCancelled) && !isFinal(err) {
 		return j.retry(err)
 	}
 	if late && !isFinal(err) {
 		err = errs.New(errs.Timeout, "The operation did not end in time.").Because(j.lastOf(err))
 	}
 	next := j.hold()
-	next.undoing, next.attempt = true, 0
-	next.failure, next.cause = encodeError(err), encodeError(err)
+	next.Undoing, next.Attempt = true, 0
+	next.Failure = ledger.Past(err)
+	next.Cause = next.Failure
 	return next
 }
 
 // lastOf gives the error that says most about why the time did not suffice.
 func (j *job) lastOf(err error) error {
-	if before := decodeError(j.failure); before != nil && errors.Is(err, errDeadline) {
-		return fmt.Errorf("%w: %w", err, before)
+	if j.Failure != nil && errors.Is(err, errDeadline) {
+		return fmt.Errorf("%w: %w", err, j.Failure)
 	}
 	return err
 }
 
 // settle records what is next, as often as it takes; extra is left out when it
 // fails by itself. It is false when the operation is no longer this worker's.
-func (j *job) settle(base context.Context, next move, extra func(context.Context, *store.Tx) error) bool {
+func (j *job) settle(base context.Context, next ledger.Move, extra func(context.Context, *store.Tx) error) bool {
 	for failures := 1; ; failures++ {
-		err := j.record(base, &next, extra)
+		done, err := j.record(base, next, extra)
 		switch {
 		case err == nil:
-			j.accept(next)
-			return next.owner != ""
+			j.accept(done)
+			return done.Keep
 		case errors.Is(err, ErrCancelled):
 			next = j.judge(err)
 			continue
 		case errors.Is(err, errMoved):
 			return true
-		case errors.Is(err, errLost) || j.e.isKilled():
+		case errors.Is(err, errLost) || j.e.killed.Load():
 			return false
 		}
-		j.e.opts.Logger.Error("the state of an operation cannot be stored", "kind", j.kind.name, "operation", j.id, "failures", failures, "error", err)
+		j.e.opts.Logger.Error("the state of an operation cannot be stored", "kind", j.kind.name, "operation", j.ID, "failures", failures, "error", err)
 		if !errs.Is(err, errs.Unavailable) {
 			extra = nil
 		}
 		if base.Err() != nil {
 			return false // it stays ours: the next engine of this name, or the end of the lease, frees it
 		}
-		due, stop := j.e.clk.At(j.e.clk.Now().Add(j.e.opts.Backoff(failures)))
-		select {
-		case <-due:
-		case <-base.Done():
-		}
-		stop()
+		j.e.sleep(base, j.e.clk.Now().Add(j.e.opts.Backoff(failures)), nil)
 	}
 }
 
 // record stores the next state of the row together with what extra changes,
 // also when ctx has ended: an effect that is there should be known. It changes
 // nothing, and gives ErrCancelled, when a cancelled operation would go on.
-func (j *job) record(ctx context.Context, next *move, extra func(context.Context, *store.Tx) error) error {
-	step := j.stepName()
+func (j *job) record(ctx context.Context, next ledger.Move, extra func(context.Context, *store.Tx) error) (ledger.Move, error) {
+	ctx = context.WithoutCancel(ctx)
+	step := j.kind.stepName(j.Step)
 	if err := j.e.fault(j.kind.name, step, BeforeRecord); err != nil {
-		return err
+		return next, err
 	}
-	err := j.e.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
+	if j.e.killed.Load() {
+		return next, ErrKilled
+	}
+	err := j.e.db.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if extra != nil {
 			if err := extra(ctx, tx); err != nil {
 				return err
 			}
 		}
-		return j.store(ctx, tx, next)
+		if next.Args, err = j.encodeArgs(next); err != nil {
+			return err
+		}
+		return j.e.ledger.Record(ctx, tx, &j.Entry, next)
 	})
-	if errors.Is(err, errFence) {
-		return j.reload(context.WithoutCancel(ctx))
+	if errors.Is(err, ledger.ErrFence) {
+		return next, j.reload(ctx)
 	}
 	if err != nil {
-		return err
+		return next, err
 	}
-	return j.e.fault(j.kind.name, step, AfterRecord)
-}
-
-// store is the engine's part of record.
-func (j *job) store(ctx context.Context, tx *store.Tx, next *move) error {
-	if err := j.encodeArgs(next); err != nil {
-		return err
-	}
-	var result *sql.Row
-	if next.over {
-		result = tx.QueryRow(ctx, endSQL, j.id, j.e.opts.Owner, j.fence)
-	} else {
-		result = tx.QueryRow(ctx, recordSQL, next.step, next.undoing, next.attempt, next.args, next.failure, next.cause,
-			next.owner, next.owner, next.due.UnixMicro(), j.id, j.e.opts.Owner, j.fence)
-	}
-	var cancelled bool
-	err := result.Scan(&cancelled)
-	switch {
-	case store.IsNone(err):
-		return errFence
-	case err != nil:
-		return err
-	case cancelled && !next.undoing && !j.kind.forward:
-		return ErrCancelled
-	}
-	return nil
+	return next, j.e.fault(j.kind.name, step, AfterRecord)
 }
 
 // encodeArgs takes what the steps put into Args. A failure is recorded even when it cannot.
-func (j *job) encodeArgs(next *move) error {
+func (j *job) encodeArgs(next ledger.Move) (string, error) {
 	if j.bound == nil {
-		return nil
+		return next.Args, nil
 	}
 	args, err := j.bound.args()
-	if err == nil {
-		next.args = args
-	} else if next.failure == "" {
-		return Final(errs.Wrap(err, "encode the arguments of %s", j.kind.name))
+	switch {
+	case err == nil:
+		return string(args), nil
+	case next.Failure != nil:
+		return next.Args, nil
 	}
-	return nil
+	return "", Final(errs.Wrap(err, "encode the arguments of %s", j.kind.name))
 }
 
 // reload finds out what became of a row whose fence is not as expected: an
 // earlier record was stored although its commit reported an error, or another
 // engine has the operation, or it has ended.
 func (j *job) reload(ctx context.Context) error {
-	var r row
-	err := r.scan(j.e.db.QueryRow(ctx, reloadSQL, j.id, j.e.opts.Owner))
+	entry, err := j.e.ledger.Own(ctx, j.ID)
 	if store.IsNone(err) {
 		return errLost
 	}
@@ -175,7 +141,7 @@ func (j *job) reload(ctx context.Context) error {
 		return err
 	}
 	j.e.mu.Lock()
-	j.row = r
+	j.Entry = entry
 	j.e.mu.Unlock()
 	if err := j.load(); err != nil {
 		return err
@@ -183,17 +149,10 @@ func (j *job) reload(ctx context.Context) error {
 	return errMoved
 }
 
-func (j *job) stepName() string {
-	if j.step >= 0 && j.step < len(j.kind.steps) {
-		return j.kind.steps[j.step].name
-	}
-	return ""
-}
-
 // accept takes over what was recorded.
-func (j *job) accept(next move) {
+func (j *job) accept(next ledger.Move) {
 	j.e.mu.Lock()
 	defer j.e.mu.Unlock()
-	j.state = next.state
-	j.fence++
+	j.State = next.State
+	j.Fence++
 }

@@ -1,0 +1,185 @@
+package flow
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cumulite/cumulite/platform/flow/ledger"
+)
+
+// dispatcher is the goroutine of Run: it claims what is due whenever there is
+// a free worker, keeps the leases, and sleeps in between.
+type dispatcher struct {
+	*Engine
+	jobs     sync.WaitGroup
+	released bool      // nothing has our name but what is at work here
+	beat     time.Time // when the leases were last extended
+}
+
+func (d *dispatcher) run(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		wake, err := d.round(ctx)
+		failures++
+		if err == nil {
+			failures = 0
+			d.notify()
+		} else if ctx.Err() == nil {
+			wake = d.clk.Now().Add(d.opts.Backoff(failures))
+			d.opts.Logger.Error("operations cannot be claimed", "failures", failures, "error", err)
+		}
+		d.sleep(ctx, wake, d.woken)
+	}
+	d.jobs.Wait()
+}
+
+// round says when the next one is due by itself.
+func (d *dispatcher) round(ctx context.Context) (time.Time, error) {
+	now := d.clk.Now()
+	if err := d.release(ctx, now); err != nil {
+		return time.Time{}, err
+	}
+	if err := d.renew(ctx, now); err != nil {
+		return time.Time{}, err
+	}
+	next, err := d.fill(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if d.busy() > 0 {
+		next = earliest(next, d.beat.Add(d.opts.Lease/3))
+	}
+	if d.opts.Poll > 0 {
+		next = earliest(next, now.Add(d.opts.Poll))
+	}
+	return earliest(next, d.expire(now)), nil
+}
+
+// release frees what an earlier engine of this name has left.
+func (d *dispatcher) release(ctx context.Context, now time.Time) error {
+	if d.released {
+		return nil
+	}
+	err := d.ledger.Release(ctx, now, nil)
+	d.released = err == nil
+	return err
+}
+
+// renew extends the leases when it is time, and interrupts the jobs whose
+// operation was cancelled by another process or lost to another engine.
+func (d *dispatcher) renew(ctx context.Context, now time.Time) error {
+	ids := d.atWork()
+	if len(ids) > 0 && now.Before(d.beat.Add(d.opts.Lease/3)) {
+		return nil
+	}
+	if len(ids) > 0 {
+		owned, err := d.ledger.Renew(ctx, now.Add(d.opts.Lease))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if cancelled, mine := owned[id]; !mine {
+				d.interrupt(id, errLost)
+			} else if cancelled {
+				d.interrupt(id, ErrCancelled)
+			}
+		}
+	}
+	d.beat = now
+	return nil
+}
+
+// fill gives free workers what is due, and says when something will be.
+func (d *dispatcher) fill(ctx context.Context) (time.Time, error) {
+	for {
+		free := d.opts.Workers - d.busy()
+		if free <= 0 {
+			return time.Time{}, nil
+		}
+		next, err := d.ledger.NextDue(ctx, d.Kinds())
+		if err != nil || next.IsZero() || next.After(d.clk.Now()) {
+			return next, err
+		}
+		if err := d.take(ctx, free); err != nil {
+			return time.Time{}, err
+		}
+	}
+}
+
+func (d *dispatcher) take(ctx context.Context, most int) error {
+	d.claiming.Lock()
+	defer d.claiming.Unlock()
+	now := d.clk.Now()
+	claimed, err := d.ledger.Claim(ctx, d.Kinds(), most, now, now.Add(d.opts.Lease))
+	for _, entry := range claimed {
+		d.begin(ctx, entry)
+	}
+	return err
+}
+
+// begin starts a claimed operation's worker.
+func (d *dispatcher) begin(ctx context.Context, entry ledger.Entry) {
+	j := &job{e: d.Engine, kind: d.kinds[entry.Kind], Entry: entry}
+	d.mu.Lock()
+	d.running[j.ID] = j
+	d.mu.Unlock()
+	d.jobs.Go(func() {
+		defer d.ended(j)
+		j.work(ctx)
+	})
+}
+
+func (e *Engine) ended(j *job) {
+	e.mu.Lock()
+	delete(e.running, j.ID)
+	e.mu.Unlock()
+	e.wake()
+}
+
+// atWork gives the ids of the operations that are run.
+func (e *Engine) atWork() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.running))
+}
+
+// expire cancels the attempts whose time is over, and says when the next one's is.
+func (e *Engine) expire(now time.Time) (next time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, j := range e.running {
+		switch {
+		case j.limit.IsZero():
+		case now.Before(j.limit):
+			next = earliest(next, j.limit)
+		default:
+			j.cancel(errDeadline)
+		}
+	}
+	return next
+}
+
+// sleep waits until it is woken or, unless until is zero, until then.
+func (e *Engine) sleep(ctx context.Context, until time.Time, woken <-chan struct{}) {
+	var due <-chan struct{}
+	if !until.IsZero() {
+		var stop func()
+		due, stop = e.clk.At(until)
+		defer stop()
+	}
+	select {
+	case <-woken:
+	case <-due:
+	case <-ctx.Done():
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
