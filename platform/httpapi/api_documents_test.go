@@ -49,8 +49,6 @@ func TestVersionDocumentsOfEachStyle(t *testing.T) {
 			`{"resources":[{"name":"network","collection":"networks","links":[{"rel":"self","href":"https://cloud.example/networking/v2.0/networks"}]},{"name":"port","collection":"ports","links":[{"rel":"self","href":"https://cloud.example/networking/v2.0/ports"}]}]}`},
 		{discovery.Neutron("v2.0", nil), "", "/v2.0", "/", 200,
 			`{"versions":[{"id":"v2.0","status":"CURRENT","links":[{"rel":"self","href":"https://cloud.example/v2.0/"}]}]}`},
-		{discovery.Placement(), "/placement", "", "/placement/", 200,
-			`{"versions":[{"id":"v1.0","status":"CURRENT","min_version":"2.1","max_version":"2.96","links":[{"rel":"self","href":""}]}]}`},
 	} {
 		r := newRig(t, func(cfg *httpapi.Config) { cfg.Document, cfg.Prefix, cfg.Root = c.doc, c.prefix, c.root })
 		w := r.do("GET", c.path, "", "X-Auth-Token", "")

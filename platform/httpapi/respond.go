@@ -82,7 +82,7 @@ func (x *exchange) fault(err error) fault.Fault {
 	if kind == errs.Internal {
 		message = x.api.cfg.Fault.Internal + " Request id: " + x.id
 	}
-	f := fault.Fault{Status: x.api.cfg.Fault.Status(kind), Kind: kind, Code: errs.CodeOf(err), Message: message, RequestID: x.id}
+	f := fault.Fault{Status: x.api.cfg.Fault.Status(kind), Kind: kind, Code: errs.CodeOf(err), Message: message}
 	if kind == errs.RateLimited || kind == errs.Unavailable {
 		f.RetryAfter = 1
 	}

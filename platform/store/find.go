@@ -53,16 +53,6 @@ func (l *Listing[T]) Find(ctx context.Context, db bun.IDB, q Query, scope Scope)
 	return rows, more, nil
 }
 
-// Count gives how many rows the filters let through, whatever the page.
-func (l *Listing[T]) Count(ctx context.Context, db bun.IDB, q Query, scope Scope) (int, error) {
-	sel, err := l.filtered(db.NewSelect().Model((*T)(nil)), q.Filters, scope)
-	if err != nil {
-		return 0, err
-	}
-	n, err := sel.Count(ctx)
-	return int(n), err
-}
-
 func (l *Listing[T]) limit(wanted int) int {
 	limit := cmp.Or(l.MaxLimit, defaultLimit)
 	if wanted > 0 {

@@ -119,12 +119,3 @@ func Neutron(id string, resources map[string]string) *Document {
 		},
 	}
 }
-
-// Placement gives placement's document; it has no versioned root.
-func Placement() *Document {
-	return &Document{List: func(p Place) (int, any) {
-		low, high := p.bounds()
-		return http.StatusOK, object{"versions": []object{
-			{"id": "v1.0", "status": "CURRENT", "min_version": low, "max_version": high, "links": links("")}}}
-	}}
-}

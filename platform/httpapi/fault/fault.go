@@ -19,7 +19,6 @@ type Fault struct {
 	Kind       errs.Kind
 	Code       string // the service's own name of it, where its API has one
 	Message    string
-	RequestID  string
 	RetryAfter int    // seconds, 0 for none
 	Accept     string // the media types the caller asked for
 }

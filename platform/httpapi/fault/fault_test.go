@@ -25,12 +25,12 @@ func TestEveryKindHasAStatus(t *testing.T) {
 }
 
 func formats() map[string]fault.Format {
-	return map[string]fault.Format{"nova": fault.Nova(), "cinder": fault.Cinder(), "neutron": fault.Neutron(),
-		"keystone": fault.Keystone(), "glance": fault.Glance(), "placement": fault.Placement()}
+	return map[string]fault.Format{"nova": fault.Nova(), "neutron": fault.Neutron(),
+		"keystone": fault.Keystone(), "glance": fault.Glance()}
 }
 
 func TestServicesDifferInTheirStatuses(t *testing.T) {
-	for name, want := range map[string]int{"nova": 403, "cinder": 413, "neutron": 409, "keystone": 403, "glance": 413} {
+	for name, want := range map[string]int{"nova": 403, "neutron": 409, "keystone": 403, "glance": 413} {
 		require.Equal(t, want, formats()[name].Status(errs.Quota), name)
 	}
 	require.Equal(t, 400, fault.Nova().Status(errs.NotSupported))
@@ -38,7 +38,7 @@ func TestServicesDifferInTheirStatuses(t *testing.T) {
 }
 
 func TestBodiesAreThoseOfTheOriginals(t *testing.T) {
-	gone := fault.Fault{Status: 404, Kind: errs.NotFound, Message: `no <b> "x"`, RequestID: "req-1"}
+	gone := fault.Fault{Status: 404, Kind: errs.NotFound, Message: `no <b> "x"`}
 	coded, quota, late := gone, gone, gone
 	coded.Code = "NetworkNotFound"
 	quota.Kind, quota.Status = errs.Quota, 409
@@ -56,7 +56,6 @@ func TestBodiesAreThoseOfTheOriginals(t *testing.T) {
 		{"neutron", quota, `{"NeutronError":{"type":"OverQuota","message":"no <b> \"x\"","detail":""}}`},
 		{"neutron", gone, `{"NeutronError":{"type":"HTTPNotFound","message":"no <b> \"x\"","detail":""}}`},
 		{"keystone", gone, `{"error":{"code":404,"title":"Not Found","message":"no <b> \"x\""}}`},
-		{"placement", gone, `{"errors":[{"status":404,"title":"Not Found","request_id":"req-1","detail":"no <b> \"x\"\n\n   "}]}`},
 		{"nova", unknown, `{"error":{"code":401,"title":"Unauthorized","message":"m"}}`},
 		{"neutron", unknown, `{"error":{"code":401,"title":"Unauthorized","message":"m"}}`},
 		{"glance", unknown, `{"error":{"code":401,"title":"Unauthorized","message":"m"}}`},
@@ -84,11 +83,10 @@ func TestInvalidIsWordedByEachService(t *testing.T) {
 	p := schema.Problem{Path: []string{"server", "name"}, Value: "3", Reason: "3 is not of type 'string'"}
 	top := schema.Problem{Reason: "None is not of type 'object'", Value: "None"}
 	for name, want := range map[string]string{
-		"nova":      "Invalid input for field/attribute name. Value: 3. 3 is not of type 'string'",
-		"keystone":  "Invalid input for field 'server/name': 3 is not of type 'string'",
-		"neutron":   "Invalid input for name. Reason: 3 is not of type 'string'.",
-		"glance":    "Provided object does not match schema 'image': 3 is not of type 'string'",
-		"placement": "JSON does not validate: 3 is not of type 'string'",
+		"nova":     "Invalid input for field/attribute name. Value: 3. 3 is not of type 'string'",
+		"keystone": "Invalid input for field 'server/name': 3 is not of type 'string'",
+		"neutron":  "Invalid input for name. Reason: 3 is not of type 'string'.",
+		"glance":   "Provided object does not match schema 'image': 3 is not of type 'string'",
 	} {
 		require.Equal(t, want, formats()[name].Invalid(p))
 		require.Contains(t, formats()[name].Invalid(top), top.Reason)

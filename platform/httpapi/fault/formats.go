@@ -30,13 +30,6 @@ func Nova() Format {
 	}
 }
 
-// Cinder gives blockstorage's format: compute's, with a quota as 413.
-func Cinder() Format {
-	f := Nova()
-	f.Statuses[errs.Quota] = http.StatusRequestEntityTooLarge
-	return f
-}
-
 var novaNames = map[int]string{400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound",
 	405: "badMethod", 409: "conflictingRequest", 413: "overLimit", 415: "badMediaType", 429: "overLimit",
 	501: "notImplemented", 503: "serviceUnavailable"}
@@ -147,27 +140,6 @@ func neutronAttribute(path []string) string {
 		}
 	}
 	return path[0]
-}
-
-// Placement gives placement's format: {"errors": [{"status": 404, "title": …, "detail": …, "request_id": …}]}.
-func Placement() Format {
-	return Format{
-		Dress:    dressPlacement,
-		Invalid:  func(p schema.Problem) string { return "JSON does not validate: " + p.Reason },
-		Internal: unexpected,
-
-		Malformed: "Malformed JSON",
-		MediaType: "The media type is not supported, use application/json",
-	}
-}
-
-func dressPlacement(f Fault) (string, []byte) {
-	e := map[string]any{"status": f.Status, "title": http.StatusText(f.Status), "request_id": f.RequestID,
-		"detail": f.Message + "\n\n   "}
-	if f.Code != "" {
-		e["code"] = f.Code
-	}
-	return typeJSON, encode(map[string]any{"errors": []any{e}})
 }
 
 // Glance gives image's format: a page, text or JSON as the caller asks for; HTML when it does not care.
