@@ -107,7 +107,7 @@ func (c *Cloud) openCompute(ctx context.Context) error {
 		return err
 	}
 	c.Network.SetMetadataSource(func(ctx context.Context, p *network.Port) (network.Metadata, error) {
-		files, err := c.Compute.Metadata(ctx, p.DeviceID)
+		files, err := c.Compute.Metadata(auth.AsService(ctx, "network"), p.DeviceID)
 		return network.Metadata{Files: files}, err
 	})
 	return c.Compute.Recover(ctx)
