@@ -210,8 +210,7 @@ func TestThingsAreGivenOnce(t *testing.T) {
 func (w *world) outside(subnet string) string {
 	w.t.Helper()
 	const v2 = "/networking/v2.0"
-	n := id(w.admin.make(v2+"/networks", "network", object{"name": "public", "router:external": true}))
-	w.admin.make(v2+"/subnets", "subnet", object{"network_id": n, "ip_version": 4, "cidr": "203.0.113.0/24"})
+	n := w.external()
 	r := id(w.blue.make(v2+"/routers", "router", object{"external_gateway_info": object{"network_id": n}}))
 	w.blue.call("PUT", v2+"/routers/"+r+"/add_router_interface", object{"subnet_id": subnet}, 200)
 	w.admin.call("PUT", v2+"/quotas/"+w.blue.Project, object{"quota": object{"floatingip": -1}}, 200)

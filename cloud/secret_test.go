@@ -1,14 +1,12 @@
 package cloud_test
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -217,26 +215,6 @@ func (w *world) unseen(secrets []string) {
 			}
 		}
 	}
-}
-
-// dump gives every value of every table.
-func (w *world) dump() string {
-	w.t.Helper()
-	ctx := context.Background()
-	var tables []string
-	require.NoError(w.t, w.DB().Read().NewRaw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(ctx, &tables))
-	require.Greater(w.t, len(tables), 30)
-	var out strings.Builder
-	for _, table := range tables {
-		var rows []map[string]any
-		require.NoError(w.t, w.DB().Read().NewSelect().Table(table).Scan(ctx, &rows))
-		for _, row := range rows {
-			for _, name := range slices.Sorted(maps.Keys(row)) {
-				fmt.Fprintf(&out, "%s.%s: %s\n", table, name, row[name])
-			}
-		}
-	}
-	return out.String()
 }
 
 // exposition gives the metrics as they are scraped.

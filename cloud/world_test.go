@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -312,6 +315,39 @@ func (w *world) whole() {
 	w.none("addresses of ports that are not there", "SELECT subnet_id, ip FROM network_allocations WHERE port_id NOT IN (SELECT id FROM network_ports)")
 	w.none("secrets of servers that are not there", "SELECT server_id FROM compute_guest_data WHERE server_id NOT IN (SELECT id FROM compute_servers)")
 	w.none("tasks without an operation", `SELECT id, vm_state, task_state FROM compute_servers WHERE task_state <> '' AND id NOT IN (SELECT key FROM flow_operations)`)
+}
+
+// dump gives every value of every table.
+func (w *world) dump() string {
+	w.t.Helper()
+	ctx := context.Background()
+	var tables []string
+	require.NoError(w.t, w.DB().Read().NewRaw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(ctx, &tables))
+	require.Greater(w.t, len(tables), 30)
+	var out strings.Builder
+	for _, table := range tables {
+		var rows []map[string]any
+		require.NoError(w.t, w.DB().Read().NewSelect().Table(table).Scan(ctx, &rows))
+		for _, row := range rows {
+			for _, name := range slices.Sorted(maps.Keys(row)) {
+				fmt.Fprintf(&out, "%s.%s: %s\n", table, name, row[name])
+			}
+		}
+	}
+	return out.String()
+}
+
+// unchanged wants the database to hold what it held, but for how far events
+// were delivered.
+func (w *world) unchanged(before string) {
+	w.t.Helper()
+	was, is := strings.Split(before, "\n"), strings.Split(w.dump(), "\n")
+	require.Len(w.t, is, len(was))
+	for i := range was {
+		if !strings.HasPrefix(was[i], "event_cursors.") {
+			require.Equal(w.t, was[i], is[i])
+		}
+	}
 }
 
 // files lists the files below a directory.

@@ -39,6 +39,7 @@ type SecurityGroupRule struct {
 
 // CreateSecurityGroupRule is what a user may say of a new rule.
 type CreateSecurityGroupRule struct {
+	ProjectID        string // the caller\'s, or for administrators any; the rule is its group\'s in any case
 	GroupID          string
 	Description      string
 	Direction        Direction
@@ -87,6 +88,9 @@ func (s *Service) CreateSecurityGroupRule(ctx context.Context, in CreateSecurity
 func (s *Service) CreateSecurityGroupRules(ctx context.Context, in []CreateSecurityGroupRule) ([]SecurityGroupRule, error) {
 	made := make([]SecurityGroupRule, len(in))
 	for i, want := range in {
+		if _, err := owner(ctx, want.ProjectID); err != nil {
+			return nil, err
+		}
 		if want.GroupID != in[0].GroupID {
 			return nil, errs.Invalidf("Only allowed to update rules for one security profile at a time").WithCode("SecurityGroupNotSingleGroupRules")
 		}

@@ -61,15 +61,18 @@ func (p *protocol) UnmarshalJSON(text []byte) error {
 }
 
 func (in *newRule) domain() (network.CreateSecurityGroupRule, error) {
+	project, err := in.projectID()
+	if err != nil {
+		return network.CreateSecurityGroupRule{}, err
+	}
 	out := network.CreateSecurityGroupRule{
-		GroupID: in.GroupID, Description: in.Description, Direction: in.Direction, Ethertype: in.Ethertype, Protocol: string(in.Protocol),
+		ProjectID: project, GroupID: in.GroupID, Description: in.Description, Direction: in.Direction, Ethertype: in.Ethertype, Protocol: string(in.Protocol),
 		PortMin: (*int)(in.PortMin.Ptr()), PortMax: (*int)(in.PortMax.Ptr()), RemoteIPPrefix: deref(in.RemoteIPPrefix), RemoteGroupID: deref(in.RemoteGroupID),
 	}
 	if id := deref(in.AddressGroup); id != "" {
 		return out, errs.NotFoundf("Address group %.255s could not be found.", id).WithCode("AddressGroupNotFound")
 	}
-	_, err := in.projectID()
-	return out, err
+	return out, nil
 }
 
 func (h handler) ruleRows() []httpapi.Route {
