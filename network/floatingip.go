@@ -181,7 +181,7 @@ func (s *Service) takeAddress(ctx context.Context, tx *store.Tx, f *FloatingIP, 
 		want = []Address{{SubnetID: in.SubnetID, IP: in.Address}}
 	}
 	p := &Port{NetworkID: in.NetworkID, DeviceID: f.ID, DeviceOwner: OwnerFloatingIP, AdminStateUp: true, Status: "N/A"}
-	if err := s.insertPort(ctx, tx, p, chosen(want)); err != nil {
+	if err := s.insertPort(ctx, tx, p, chosen(want), s.count); err != nil {
 		return err
 	}
 	for _, a := range p.Addresses {

@@ -90,7 +90,7 @@ func (s *Service) createPort(ctx context.Context, tx *store.Tx, in *CreatePort) 
 	if err := s.chooseGroups(ctx, tx, p, in.Groups); err != nil {
 		return nil, err
 	}
-	if err := s.insertPort(ctx, tx, p, in.Addresses); err != nil {
+	if err := s.insertPort(ctx, tx, p, in.Addresses, s.use); err != nil {
 		return nil, err
 	}
 	return p, s.placePort(ctx, tx, p)
@@ -109,7 +109,7 @@ func (in *CreatePort) port(project string, n *Network) *Port {
 
 // insertPort adds a port, whatever the caller may do: its MAC unless it names
 // one, its addresses, its groups.
-func (s *Service) insertPort(ctx context.Context, tx *store.Tx, p *Port, asked *[]Address) error {
+func (s *Service) insertPort(ctx context.Context, tx *store.Tx, p *Port, asked *[]Address, count counter) error {
 	p.ID, p.VNICType, p.Status = cmp.Or(p.ID, uuid.NewString()), cmp.Or(p.VNICType, "normal"), cmp.Or(p.Status, PortDown)
 	p.Pairs, p.DHCPOptions, p.Groups = orEmpty(p.Pairs), orEmpty(p.DHCPOptions), orEmpty(p.Groups)
 	if p.Profile == nil {
@@ -121,7 +121,7 @@ func (s *Service) insertPort(ctx context.Context, tx *store.Tx, p *Port, asked *
 	if err := p.check(); err != nil {
 		return err
 	}
-	if err := ports.insert(ctx, s, tx, p); err != nil {
+	if err := ports.add(ctx, s, tx, p, count); err != nil {
 		return p.there(err)
 	}
 	if err := s.allocate(ctx, tx, p, asked); err != nil {

@@ -285,3 +285,15 @@ func TestGatewayTakesAnAddressOfANewSubnet(t *testing.T) {
 	s.subnet(s.admin, ext, "2001:db8::/64")
 	require.Len(t, ok(s.GetRouter(s.ann, first.ID))(s).GatewayAddresses, 2)
 }
+
+func TestInterfacesOfRoutersDoNotNeedRoomInTheQuotaOfPorts(t *testing.T) {
+	s := newSite(t)
+	n, sub := s.network(s.ann, "10.0.0.0/24")
+	s.limit("ann", "port", 0)
+	r := s.router(nil, sub)
+	require.Equal(t, 1, s.used("ann", "port"))
+	_, err := s.CreatePort(s.ann, network.CreatePort{NetworkID: n.ID, DeviceOwner: network.OwnerInterface})
+	s.requireFault(err, errs.Quota, "OverQuota")
+	ok(s.RemoveRouterInterface(s.ann, r.ID, at(sub)))(s)
+	require.Zero(t, s.used("ann", "port"))
+}

@@ -125,7 +125,7 @@ func (s *Service) addGateway(ctx context.Context, tx *store.Tx, r *Router, want 
 		return err
 	}
 	p := &Port{NetworkID: want.NetworkID, DeviceID: r.ID, DeviceOwner: OwnerGateway, AdminStateUp: true}
-	if err := s.insertPort(ctx, tx, p, chosen(want.Addresses)); err != nil {
+	if err := s.insertPort(ctx, tx, p, chosen(want.Addresses), s.count); err != nil {
 		return err
 	}
 	r.GatewayNetworkID, r.GatewayPortID = want.NetworkID, p.ID

@@ -120,7 +120,7 @@ func (s *Service) addBySubnet(ctx context.Context, tx *store.Tx, r *Router, at I
 	}
 	p := &Port{Standard: Standard{ProjectID: r.ProjectID}, NetworkID: sub.NetworkID,
 		DeviceID: r.ID, DeviceOwner: OwnerInterface, AdminStateUp: true}
-	return p, []string{sub.ID}, s.insertPort(ctx, tx, p, &[]Address{address})
+	return p, []string{sub.ID}, s.insertPort(ctx, tx, p, &[]Address{address}, s.count)
 }
 
 // widen gives one more address to the IPv6 interface that a router has on a

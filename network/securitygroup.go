@@ -85,7 +85,7 @@ func (s *Service) createGroup(ctx context.Context, tx *store.Tx, in *CreateSecur
 	if _, err := s.defaultGroup(ctx, tx, project); err != nil {
 		return nil, err
 	}
-	return g, s.insertGroup(ctx, tx, g)
+	return g, s.insertGroup(ctx, tx, g, s.use)
 }
 
 func reservedName() error {
@@ -94,8 +94,8 @@ func reservedName() error {
 
 // insertGroup adds a group with the rules that it begins with: all may leave,
 // and into a default group its own members may send.
-func (s *Service) insertGroup(ctx context.Context, tx *store.Tx, g *SecurityGroup) error {
-	if err := groups.insert(ctx, s, tx, g); err != nil {
+func (s *Service) insertGroup(ctx context.Context, tx *store.Tx, g *SecurityGroup, count counter) error {
+	if err := groups.add(ctx, s, tx, g, count); err != nil {
 		return err
 	}
 	g.Rules = nil
@@ -105,11 +105,11 @@ func (s *Service) insertGroup(ctx context.Context, tx *store.Tx, g *SecurityGrou
 		}
 		g.Rules = append(g.Rules, SecurityGroupRule{GroupID: g.ID, Direction: Egress, Ethertype: ethertype})
 	}
-	return s.insertRules(ctx, tx, g, g.Rules)
+	return s.insertRules(ctx, tx, g, g.Rules, s.count)
 }
 
 // defaultGroup gives the id of a project's default group, which is made on
-// first use; "" for no project.
+// first use, whatever the quota says; "" for no project.
 func (s *Service) defaultGroup(ctx context.Context, tx *store.Tx, projectID string) (string, error) {
 	if projectID == "" {
 		return "", nil
@@ -122,7 +122,7 @@ func (s *Service) defaultGroup(ctx context.Context, tx *store.Tx, projectID stri
 		Standard: Standard{ProjectID: projectID, Name: defaultGroupName, Description: "Default security group"},
 		Stateful: true, Default: true,
 	}
-	err = s.insertGroup(ctx, tx, g)
+	err = s.insertGroup(ctx, tx, g, s.count)
 	return g.ID, err
 }
 

@@ -182,3 +182,22 @@ func TestLastRuleOfTheQuotaIsGivenOnce(t *testing.T) {
 	require.Equal(t, len(failed)-1, refused)
 	require.Len(t, ok(s.GetSecurityGroup(s.ann, g.ID))(s).Rules, 3)
 }
+
+func TestGroupsThatTheServiceMakesDoNotNeedRoomInTheQuota(t *testing.T) {
+	s := newSite(t)
+	s.limit("ann", "security_group", 0)
+	s.limit("ann", "security_group_rule", 0)
+	g := s.defaultGroup()
+	require.Len(t, g.Rules, 4)
+	n, _ := s.network(s.ann, "10.0.0.0/24")
+	require.Equal(t, []string{g.ID}, s.port(s.ann, n).Groups)
+	require.Equal(t, 1, s.used("ann", "security_group"))
+	require.Equal(t, 4, s.used("ann", "security_group_rule"))
+
+	_, err := s.CreateSecurityGroup(s.ann, network.CreateSecurityGroup{Name: "web"})
+	s.requireFault(err, errs.Quota, "OverQuota")
+	s.limit("ann", "security_group", 2)
+	require.Len(t, s.group("web").Rules, 2, "the rules that a group begins with")
+	_, err = s.CreateSecurityGroupRule(s.ann, network.CreateSecurityGroupRule{GroupID: g.ID, Direction: network.Ingress})
+	s.requireFault(err, errs.Quota, "OverQuota")
+}

@@ -129,17 +129,17 @@ func (s *Service) addRules(ctx context.Context, tx *store.Tx, groupID string, ma
 	if err := refuseRepeated(g, made); err != nil {
 		return err
 	}
-	if err := s.insertRules(ctx, tx, g, made); err != nil {
+	if err := s.insertRules(ctx, tx, g, made, s.use); err != nil {
 		return err
 	}
 	return s.rulesChanged(ctx, tx, g, made)
 }
 
 // insertRules adds rules to a group, without telling hosts.
-func (s *Service) insertRules(ctx context.Context, tx *store.Tx, g *SecurityGroup, made []SecurityGroupRule) error {
+func (s *Service) insertRules(ctx context.Context, tx *store.Tx, g *SecurityGroup, made []SecurityGroupRule, count counter) error {
 	for i := range made {
 		made[i].ProjectID, made[i].Content = g.ProjectID, made[i].content()
-		if err := groupRules.insert(ctx, s, tx, &made[i]); err != nil {
+		if err := groupRules.add(ctx, s, tx, &made[i], count); err != nil {
 			return err
 		}
 	}

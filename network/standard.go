@@ -41,6 +41,9 @@ func (r *Standard) target() policy.Target {
 	return policy.Target{"project_id": r.ProjectID, "tenant_id": r.ProjectID}
 }
 
+// counter counts resources of a project.
+type counter func(ctx context.Context, tx *store.Tx, projectID, resource string, n int) error
+
 // kind says what is the same for all resources of one kind.
 type kind[T any, P resource[T]] struct {
 	noun    string // "Network", in faults
@@ -149,16 +152,22 @@ func (k *kind[T, P]) fill(ctx context.Context, db bun.IDB, rows []T) error {
 	return loadTags(ctx, db, byID)
 }
 
-// insert adds a new resource, counted and told of. It keeps an id that was
-// chosen before.
+// insert adds a new resource that was asked for: the project's quota must have
+// room for it.
 func (k *kind[T, P]) insert(ctx context.Context, s *Service, tx *store.Tx, p P) error {
+	return k.add(ctx, s, tx, p, s.use)
+}
+
+// add adds a new resource, counted by count and told of. It keeps an id that
+// was chosen before.
+func (k *kind[T, P]) add(ctx context.Context, s *Service, tx *store.Tx, p P, count counter) error {
 	r := p.standard()
 	r.ID, r.Version, r.CreatedAt = cmp.Or(r.ID, uuid.NewString()), 1, s.Clock.Now()
 	r.UpdatedAt = r.CreatedAt
 	if err := store.Insert(ctx, tx, (*T)(p)); err != nil {
 		return err
 	}
-	if err := s.use(ctx, tx, r.ProjectID, k.name, 1); err != nil {
+	if err := count(ctx, tx, r.ProjectID, k.name, 1); err != nil {
 		return err
 	}
 	return s.emit(ctx, tx, k.name+".created", r)
@@ -182,7 +191,7 @@ func (k *kind[T, P]) remove(ctx context.Context, s *Service, tx *store.Tx, p P) 
 	if _, err := tx.Exec(ctx, "DELETE FROM network_tags WHERE resource_id = ?", r.ID); err != nil {
 		return err
 	}
-	if err := s.use(ctx, tx, r.ProjectID, k.name, -1); err != nil {
+	if err := s.count(ctx, tx, r.ProjectID, k.name, -1); err != nil {
 		return err
 	}
 	return s.emit(ctx, tx, k.name+".deleted", r)

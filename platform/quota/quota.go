@@ -84,6 +84,20 @@ func (b *Book) Use(ctx context.Context, tx *store.Tx, projectID string, deltas m
 	return nil
 }
 
+// Count is Use for what a service makes by itself, beside what was asked for:
+// no limit stands in the way, but what is asked for next meets it.
+func (b *Book) Count(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
+	if err := b.known(deltas); err != nil {
+		return err
+	}
+	for _, r := range slices.Sorted(maps.Keys(deltas)) {
+		if _, err := b.add(ctx, tx, projectID, r, deltas[r]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // raise adds what goes up, in the order of names, so that two transactions
 // lock the rows in one order. It takes back what it added when a limit is met.
 func (b *Book) raise(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {

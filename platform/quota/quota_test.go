@@ -72,6 +72,19 @@ func TestUsePastALimitSaysWhichAndChangesNothing(t *testing.T) {
 	require.NoError(t, use(db, b, "p", amounts{"instances": 1, "cores": 1}), "the limit itself can be had")
 }
 
+func TestCountPassesALimitThatUseMeets(t *testing.T) {
+	db, b := storetest.Open(t, quota.Migrations()), newBook()
+	count := func(deltas amounts) error {
+		return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return b.Count(ctx, tx, "p", deltas) })
+	}
+	require.NoError(t, count(amounts{"instances": 11, "cores": 1}))
+	require.Equal(t, amounts{"instances": 11, "cores": 1, "ram": 0}, used(t, db, b, "p"))
+	require.Equal(t, errs.Quota, errs.KindOf(use(db, b, "p", amounts{"instances": 1})))
+	require.NoError(t, count(amounts{"instances": -2}))
+	require.NoError(t, use(db, b, "p", amounts{"instances": 1}))
+	require.Error(t, count(amounts{"disks": 1}))
+}
+
 func TestAFailedTransactionCountsNothing(t *testing.T) {
 	db, b := storetest.Open(t, quota.Migrations()), newBook()
 	require.Error(t, db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
