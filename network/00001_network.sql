@@ -164,10 +164,13 @@ CREATE TABLE network_floatingips (
 	port_id TEXT NOT NULL,
 	fixed_ip TEXT,
 	dns_name TEXT NOT NULL,
-	dns_domain TEXT NOT NULL
+	dns_domain TEXT NOT NULL,
+	status TEXT NOT NULL
 );
 CREATE INDEX network_floatingips_project ON network_floatingips (project_id, id);
 CREATE INDEX network_floatingips_router ON network_floatingips (router_id);
+CREATE INDEX network_floatingips_port ON network_floatingips (port_id);
+CREATE INDEX network_floatingips_address ON network_floatingips (address);
 CREATE UNIQUE INDEX network_floatingips_fixed ON network_floatingips (network_id, port_id, fixed_ip) WHERE port_id <> '';
 
 CREATE TABLE network_tags (

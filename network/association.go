@@ -22,7 +22,7 @@ func (s *Service) associate(ctx context.Context, tx *store.Tx, f *FloatingIP, po
 		if fixed.IsValid() {
 			return badRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
 		}
-		f.PortID, f.FixedIP, f.RouterID = "", nil, ""
+		f.lead(way{})
 		return nil
 	}
 	p, err := ports.find(ctx, s, tx, portID)
@@ -40,7 +40,7 @@ func (s *Service) associate(ctx context.Context, tx *store.Tx, f *FloatingIP, po
 	if err := f.destinationFree(ctx, tx, p.ID, to.IP); err != nil {
 		return err
 	}
-	f.PortID, f.FixedIP, f.RouterID = p.ID, &to.IP, router
+	f.lead(way{p.ID, to.IP, router})
 	return nil
 }
 
@@ -125,8 +125,8 @@ func (s *Service) portLeaving(ctx context.Context, tx *store.Tx, p *Port) error 
 		if f.ProjectID != g.ProjectID() && !seesAll(g) {
 			return errs.Conflictf(`Unable to complete the operation on port "%s" because the port still has an associated floating IP.`, p.ID).WithCode("FipAssociated")
 		}
-		f.PortID, f.FixedIP, f.RouterID = "", nil, ""
-		if err := floatingIPs.update(ctx, s, tx, f, "port_id", "fixed_ip", "router_id"); err != nil {
+		f.lead(way{})
+		if err := floatingIPs.update(ctx, s, tx, f, "port_id", "fixed_ip", "router_id", "status"); err != nil {
 			return err
 		}
 		if err := s.touch(ctx, tx, objRouter, router); err != nil {

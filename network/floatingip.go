@@ -24,6 +24,7 @@ type FloatingIP struct {
 	FixedIP        *netip.Addr  `bun:"fixed_ip"`          // fixed_ip_address; nil while it leads nowhere
 	DNSName        string       `bun:"dns_name,notnull"`
 	DNSDomain      string       `bun:"dns_domain,notnull"`
+	Status         PortStatus   `bun:"status,notnull"` // ACTIVE once its router leads packets to its port, else DOWN
 	PortDetails    *PortDetails `bun:"-"` // of the port that it leads to; nil for none
 }
 
@@ -55,25 +56,33 @@ type UpdateFloatingIP struct {
 
 var floatingIPs = kind[FloatingIP, *FloatingIP]{
 	noun: "FloatingIP", name: "floatingip", missing: "Floating IP %s could not be found",
-	listing: store.Listing[FloatingIP]{Columns: with(columns("router_id", "port_id", "dns_name", "dns_domain"), map[string]store.Column{
+	listing: store.Listing[FloatingIP]{Columns: with(columns("router_id", "port_id", "dns_name", "dns_domain", "status"), map[string]store.Column{
 		"floating_network_id": {Name: "network_id"}, "floating_ip_address": {Name: "address"}, "fixed_ip_address": {Name: "fixed_ip"},
-		"status": {Filter: withFloatingStatus},
 	})},
 	visible: own,
 	load:    loadPortDetails,
 }
 
-// Status is ACTIVE while a floating address leads somewhere, else DOWN.
-func (f *FloatingIP) Status() string {
-	if f.PortID == "" {
-		return string(PortDown)
-	}
-	return string(PortActive)
+// way is where a floating address leads, and how.
+type way struct {
+	PortID   string
+	Fixed    netip.Addr
+	RouterID string
 }
 
-func withFloatingStatus(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
-	return q.Where("CASE WHEN ?TableAlias.port_id = '' THEN ? ELSE ? END IN (?)", PortDown, PortActive, bun.List(f.Values)), nil
+// lead has f lead somewhere, or nowhere by the zero way. It is DOWN until the
+// router knows.
+func (f *FloatingIP) lead(to way) {
+	if to == f.way() {
+		return
+	}
+	f.PortID, f.RouterID, f.FixedIP, f.Status = to.PortID, to.RouterID, nil, PortDown
+	if to.Fixed.IsValid() {
+		f.FixedIP = &to.Fixed
+	}
 }
+
+func (f *FloatingIP) way() way { return way{f.PortID, or(f.FixedIP, netip.Addr{}), f.RouterID} }
 
 // loadPortDetails fills in what is shown of ports with one query.
 func loadPortDetails(ctx context.Context, db bun.IDB, rows []FloatingIP) error {
@@ -117,7 +126,7 @@ func (s *Service) createFloatingIP(ctx context.Context, tx *store.Tx, in *Create
 		return nil, err
 	}
 	f := &FloatingIP{Standard: Standard{ID: uuid.NewString(), ProjectID: project, Description: in.Description},
-		NetworkID: in.NetworkID, DNSName: in.DNSName, DNSDomain: in.DNSDomain}
+		NetworkID: in.NetworkID, DNSName: in.DNSName, DNSDomain: in.DNSDomain, Status: PortDown}
 	if err := floatingIPs.mayCreate(ctx, s, f, said(map[string]bool{"floating_ip_address": in.Address.IsValid()})...); err != nil {
 		return nil, err
 	}
@@ -219,7 +228,7 @@ func (s *Service) UpdateFloatingIP(ctx context.Context, id string, in UpdateFloa
 		if err := s.associate(ctx, tx, f, port, fixed); err != nil {
 			return err
 		}
-		if err := floatingIPs.update(ctx, s, tx, f, "description", "port_id", "fixed_ip", "router_id"); err != nil {
+		if err := floatingIPs.update(ctx, s, tx, f, "description", "port_id", "fixed_ip", "router_id", "status"); err != nil {
 			return err
 		}
 		f, err = s.floatingChanged(ctx, tx, f, before)

@@ -41,12 +41,12 @@ func (s *routed) lead(f *network.FloatingIP, portID string) (*network.FloatingIP
 func TestFloatingIPLeadsToAPortAndNoMore(t *testing.T) {
 	s := newRouted(t)
 	f := s.floating()
-	require.Equal(t, "DOWN", f.Status())
+	require.Equal(t, network.PortDown, f.Status)
 	require.True(t, s.around.CIDR.Contains(f.Address))
 	require.Empty(t, f.RouterID)
 	p := s.port(s.ann, s.inside)
 	f = ok(s.lead(f, p.ID))(s.site)
-	require.Equal(t, "ACTIVE", f.Status())
+	require.Equal(t, network.PortDown, f.Status, "no host knows")
 	require.Equal(t, s.router.ID, f.RouterID)
 	require.Equal(t, p.Addresses[0].IP, *f.FixedIP)
 	require.Equal(t, network.PortDetails{NetworkID: s.inside.ID, MACAddress: p.MAC, AdminStateUp: true, Status: "DOWN"}, *f.PortDetails)
@@ -54,7 +54,7 @@ func TestFloatingIPLeadsToAPortAndNoMore(t *testing.T) {
 	described := ok(s.UpdateFloatingIP(s.ann, f.ID, network.UpdateFloatingIP{Description: to("web")}))(s.site)
 	require.Equal(t, p.ID, described.PortID, "a change that names no port leaves it")
 	f = ok(s.lead(f, ""))(s.site)
-	require.Equal(t, "DOWN", f.Status())
+	require.Equal(t, network.PortDown, f.Status)
 	require.Nil(t, f.FixedIP)
 	require.Nil(t, f.PortDetails)
 	require.Empty(t, f.RouterID)
@@ -157,7 +157,7 @@ func TestDeletedPortFreesItsFloatingIP(t *testing.T) {
 	f = ok(s.GetFloatingIP(s.ann, f.ID))(s.site)
 	require.Empty(t, f.PortID)
 	require.Empty(t, f.RouterID)
-	require.Equal(t, "DOWN", f.Status())
+	require.Equal(t, network.PortDown, f.Status)
 }
 
 func TestFloatingIPOfAnAdministratorKeepsThePort(t *testing.T) {

@@ -230,6 +230,36 @@ func TestRouterThatIsDownCarriesNothing(t *testing.T) {
 	s.requireReaches(p.ID, s.outside.ID, s.toOutside(p, 1001))
 }
 
+func TestStatusSaysWhatTheHostOfARouterDoes(t *testing.T) {
+	s := newRouted(t)
+	p, f := s.port(s.ann, s.inside), s.floating()
+	ok(s.lead(f, p.ID))(s.site)
+	statuses := func() (all []network.PortStatus) {
+		s.Helper()
+		s.settle()
+		gateway := ok(s.GetPort(s.admin, s.router.GatewayPortID))(s.site)
+		return []network.PortStatus{gateway.Status, ok(s.GetFloatingIP(s.ann, f.ID))(s.site).Status}
+	}
+	up, down := []network.PortStatus{network.PortActive, network.PortActive}, []network.PortStatus{network.PortDown, network.PortDown}
+	s.run(t)
+	require.Equal(t, up, statuses())
+	ok(s.UpdateRouter(s.ann, s.router.ID, network.UpdateRouter{AdminStateUp: to(false)}))(s.site)
+	require.Equal(t, down, statuses())
+	ok(s.UpdateRouter(s.ann, s.router.ID, network.UpdateRouter{AdminStateUp: to(true)}))(s.site)
+	require.Equal(t, up, statuses())
+
+	fault, reached, release := simnetwork.HangAt("ensure router", "begin")
+	defer release()
+	s.host.SetFault(fault)
+	ok(s.UpdateFloatingIP(s.ann, f.ID, network.UpdateFloatingIP{Description: to("web")}))(s.site)
+	<-reached
+	require.Equal(t, network.PortActive, ok(s.GetFloatingIP(s.ann, f.ID))(s.site).Status, "it leads where it did")
+	other := s.port(s.ann, s.inside)
+	require.Equal(t, network.PortDown, ok(s.lead(f, other.ID))(s.site).Status)
+	release()
+	require.Equal(t, up, statuses())
+}
+
 func TestRouterCarriesBetweenItsNetworks(t *testing.T) {
 	s := newRouted(t)
 	s.run(t)

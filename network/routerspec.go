@@ -102,8 +102,23 @@ func floatingSpecs(ctx context.Context, db bun.IDB, routerID string) (specs []Fl
 	return specs, nil
 }
 
-// routerApplied takes note that a router's ports are at work.
+// routerApplied takes note that a router's ports and floating addresses are at
+// work, or are not while it is disabled. When the router changed meanwhile its
+// host is about to hear of it again, and only then are they.
 func (s *Service) routerApplied(ctx context.Context, spec RouterSpec) error {
+	status := PortActive
+	if spec.Disabled {
+		status = PortDown
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if current, err := generation(ctx, tx, spec.ID); err != nil || current != spec.Generation {
+			return err
+		}
+		return first(s.legsAre(ctx, tx, &spec, status), s.floatingAre(ctx, tx, &spec, status))
+	})
+}
+
+func (s *Service) legsAre(ctx context.Context, tx *store.Tx, spec *RouterSpec, status PortStatus) error {
 	var ids []string
 	for _, leg := range spec.legs() {
 		ids = append(ids, leg.PortID)
@@ -111,19 +126,31 @@ func (s *Service) routerApplied(ctx context.Context, spec RouterSpec) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		var idle []Port
-		if err := tx.NewSelect().Model(&idle).Where("id IN (?) AND status <> ?", bun.List(ids), PortActive).Scan(ctx); err != nil {
+	var others []Port
+	if err := tx.NewSelect().Model(&others).Where("id IN (?) AND status <> ?", bun.List(ids), status).Scan(ctx); err != nil {
+		return err
+	}
+	for i := range others {
+		others[i].Status = status
+		if err := ports.update(ctx, s, tx, &others[i], "status"); err != nil {
 			return err
 		}
-		for i := range idle {
-			idle[i].Status = PortActive
-			if err := ports.update(ctx, s, tx, &idle[i], "status"); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+func (s *Service) floatingAre(ctx context.Context, tx *store.Tx, spec *RouterSpec, status PortStatus) error {
+	var others []FloatingIP
+	if err := tx.NewSelect().Model(&others).Where("router_id = ? AND status <> ?", spec.ID, status).Scan(ctx); err != nil {
+		return err
+	}
+	for i := range others {
+		others[i].Status = status
+		if err := floatingIPs.update(ctx, s, tx, &others[i], "status"); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // legs are a router's interfaces, its gateway among them.

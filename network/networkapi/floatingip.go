@@ -98,7 +98,7 @@ func (h handler) floatingIPRows() []httpapi.Route {
 
 func showFloatingIP(_ context.Context, f *network.FloatingIP) any {
 	out := floatingIPView{
-		standard: showStandard(&f.Standard), Status: f.Status(), NetworkID: f.NetworkID, Address: f.Address.String(), RouterID: ref(f.RouterID),
+		standard: showStandard(&f.Standard), Status: string(f.Status), NetworkID: f.NetworkID, Address: f.Address.String(), RouterID: ref(f.RouterID),
 		PortID: ref(f.PortID), DNSName: f.DNSName, DNSDomain: f.DNSDomain,
 	}
 	if f.FixedIP != nil {
