@@ -299,7 +299,7 @@ func (*queries) AfterQuery(context.Context, *bun.QueryEvent) {}
 func TestListsTakeTheSameNumberOfQueriesForAnyNumberOfServers(t *testing.T) {
 	w := newWorld(t, "hv1", "hv2", "hv3", "hv4").run(t)
 	q := new(queries)
-	w.db.Read().(*bun.DB).AddQueryHook(q)
+	w.db.Read().(*bun.DB).AddQueryHook(q) //nolint:staticcheck // the store has no other way in
 	list := func() int64 {
 		before := q.n.Load()
 		page, _, err := w.ListServers(member(t), compute.ServersOf{}, store.Query{})
