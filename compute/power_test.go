@@ -98,7 +98,7 @@ func TestSoftRebootCutsOffAGuestThatDoesNotListen(t *testing.T) {
 	s := w.server(t)
 	w.states["hv1"].SetStubborn(s.ID, true)
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoReboot))
-	require.Eventually(t, func() bool { return w.clock.Waiting() > 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.clock.Waiting() > 2 }, 5*time.Second, time.Millisecond)
 	require.Equal(t, "REBOOT", w.get(t, s.ID).Status())
 	w.clock.Advance(time.Minute)
 	w.idle(t)

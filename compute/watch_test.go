@@ -80,7 +80,7 @@ func TestServersMeetTheirGuestsAgainAfterARestart(t *testing.T) {
 func TestDeleteDoesNotWaitForAHostThatIsDown(t *testing.T) {
 	w := newWorld(t).run(t).watched(t)
 	s := w.server(t)
-	eventually(t, func() bool { return w.clock.Waiting() > 1 }, "the watch is asleep")
+	eventually(t, func() bool { return w.clock.Waiting() > 3 }, "the watch is asleep")
 	w.hosts["hv1"].SetFault(func(context.Context, simcompute.Step) error { return errs.New(errs.Unavailable, "unplugged") })
 	w.clock.Advance(10 * time.Second)
 	eventually(t, func() bool { h := w.host(t, "hv1"); return !h.Up() }, "it is seen to be down")

@@ -22,25 +22,39 @@ type dispatcher struct {
 func (d *dispatcher) run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
-		wake, err := d.round(ctx)
+		wake, err := d.round(ctx, d.clk.Now())
 		failures++
 		if err == nil {
 			failures = 0
 			d.notify()
 		} else if ctx.Err() == nil {
+			d.released = false // a claim may have been stored in spite of its error
 			wake = d.clk.Now().Add(d.opts.Backoff(failures))
 			d.opts.Logger.Error("operations cannot be claimed", "failures", failures, "error", err)
 		}
 		d.sleep(ctx, wake, d.woken)
 	}
+	d.drain(context.WithoutCancel(ctx))
+}
+
+// drain keeps the leases of steps that take their time to end.
+func (d *dispatcher) drain(ctx context.Context) {
+	for d.busy() > 0 && !d.killed.Load() {
+		if err := d.renew(ctx, d.clk.Now()); err != nil {
+			d.opts.Logger.Error("leases cannot be extended", "error", err)
+		}
+		d.sleep(ctx, d.beat.Add(d.opts.Lease/3), d.woken)
+	}
 	d.jobs.Wait()
 }
 
 // round says when the next one is due by itself.
-func (d *dispatcher) round(ctx context.Context) (time.Time, error) {
-	now := d.clk.Now()
-	if err := d.release(ctx, now); err != nil {
-		return time.Time{}, err
+func (d *dispatcher) round(ctx context.Context, now time.Time) (time.Time, error) {
+	if !d.released {
+		if err := d.ledger.Release(ctx, now, d.atWork()); err != nil {
+			return time.Time{}, err
+		}
+		d.released = true
 	}
 	if err := d.renew(ctx, now); err != nil {
 		return time.Time{}, err
@@ -52,43 +66,31 @@ func (d *dispatcher) round(ctx context.Context) (time.Time, error) {
 	if d.busy() > 0 {
 		next = earliest(next, d.beat.Add(d.opts.Lease/3))
 	}
-	if d.opts.Poll > 0 {
-		next = earliest(next, now.Add(d.opts.Poll))
-	}
-	return earliest(next, d.expire(now)), nil
-}
-
-// release frees what an earlier engine of this name has left.
-func (d *dispatcher) release(ctx context.Context, now time.Time) error {
-	if d.released {
-		return nil
-	}
-	err := d.ledger.Release(ctx, now, nil)
-	d.released = err == nil
-	return err
+	return earliest(earliest(next, now.Add(d.opts.Poll)), d.expire(now)), nil
 }
 
 // renew extends the leases when it is time, and interrupts the jobs whose
 // operation was cancelled by another process or lost to another engine.
 func (d *dispatcher) renew(ctx context.Context, now time.Time) error {
 	ids := d.atWork()
-	if len(ids) > 0 && now.Before(d.beat.Add(d.opts.Lease/3)) {
+	if since := now.Sub(d.beat); len(ids) > 0 && since >= 0 && since < d.opts.Lease/3 {
 		return nil
 	}
-	if len(ids) > 0 {
-		owned, err := d.ledger.Renew(ctx, now.Add(d.opts.Lease))
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if cancelled, mine := owned[id]; !mine {
-				d.interrupt(id, errLost)
-			} else if cancelled {
-				d.interrupt(id, ErrCancelled)
-			}
+	d.beat = now
+	if len(ids) == 0 {
+		return nil
+	}
+	owned, err := d.ledger.Renew(ctx, now.Add(d.opts.Lease))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if cancelled, mine := owned[id]; !mine {
+			d.interrupt(id, errLost)
+		} else if cancelled {
+			d.interrupt(id, ErrCancelled)
 		}
 	}
-	d.beat = now
 	return nil
 }
 
@@ -134,7 +136,9 @@ func (d *dispatcher) begin(ctx context.Context, entry ledger.Entry) {
 
 func (e *Engine) ended(j *job) {
 	e.mu.Lock()
-	delete(e.running, j.ID)
+	if e.running[j.ID] == j { // it may have been taken up again since it was given back
+		delete(e.running, j.ID)
+	}
 	e.mu.Unlock()
 	e.wake()
 }

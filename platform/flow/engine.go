@@ -30,8 +30,8 @@ type Options struct {
 	// Lease is how long an engine that shows no sign of life keeps its
 	// operations from others. Default: 30 s.
 	Lease time.Duration
-	// Poll is how often to look for operations started by other processes.
-	// Default: never; those started through this engine wake it.
+	// Poll is how often to look for operations started by other processes, or
+	// in a commit whose answer was lost: all others wake the engine. Default: a minute.
 	Poll time.Duration
 	// Backoff is how long to wait after so many failed attempts at a step.
 	// Default: 100 ms, doubled up to a minute.
@@ -79,6 +79,9 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
 	if o.Lease <= 0 {
 		o.Lease = 30 * time.Second
 	}
+	if o.Poll <= 0 {
+		o.Poll = time.Minute
+	}
 	if o.Backoff == nil {
 		o.Backoff = func(attempt int) time.Duration {
 			return min(100*time.Millisecond<<min(attempt-1, 16), time.Minute)
@@ -103,7 +106,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Lock()
 	e.stop = stop
 	e.mu.Unlock()
-	(&dispatcher{Engine: e, beat: e.clk.Now()}).run(ctx)
+	(&dispatcher{Engine: e}).run(ctx)
 	e.notify()
 	if e.killed.Load() {
 		return ErrKilled

@@ -105,9 +105,13 @@ func (j *job) turn(ctx, base context.Context) bool {
 // attemptContext gives an attempt a context that interrupt and expire end.
 func (j *job) attemptContext(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	now := j.e.clk.Now()
 	limit := j.Deadline
 	if j.Undoing || j.kind.forward {
-		limit = j.e.clk.Now().Add(j.kind.deadline)
+		limit = now.Add(j.kind.deadline)
+	}
+	if limit.Before(now.Add(j.e.opts.Lease / 3)) {
+		defer j.e.wake() // the dispatcher looks that often by itself
 	}
 	j.e.mu.Lock()
 	defer j.e.mu.Unlock()

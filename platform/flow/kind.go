@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,8 +70,10 @@ func Register[A any](e *Engine, op Operation[A]) *Handle[A] {
 	}
 	k.bind = func(en ledger.Entry) (binding, error) {
 		b := &bound[A]{op: &op, run: Run[A]{ID: en.ID, Key: en.Key}}
-		err := json.Unmarshal([]byte(en.Args), &b.run.Args)
-		return b, errs.Wrap(err, "decode the arguments of %s", en.Kind)
+		if err := json.Unmarshal([]byte(en.Args), &b.run.Args); err != nil {
+			return nil, errs.Wrap(err, "decode the arguments of %s", en.Kind) // and so never stored over them
+		}
+		return b, nil
 	}
 	e.kinds[op.Kind] = k
 	return &Handle[A]{e, k}
@@ -81,11 +84,8 @@ func Register[A any](e *Engine, op Operation[A]) *Handle[A] {
 // were started before have ended.
 func (h *Handle[A]) Start(ctx context.Context, tx *store.Tx, key string, args A) (id string, err error) {
 	text, err := json.Marshal(args)
-	if err != nil {
-		return "", errs.Wrap(err, "start %s", h.kind.name)
-	}
-	caller, err := json.Marshal(auth.From(ctx))
-	if err != nil {
+	caller, failed := json.Marshal(auth.From(ctx))
+	if err := errors.Join(err, failed); err != nil {
 		return "", errs.Wrap(err, "start %s", h.kind.name)
 	}
 	now := h.e.clk.Now()

@@ -23,8 +23,9 @@ func (j *job) retry(err error) ledger.Move {
 	next := j.free()
 	next.Attempt++
 	next.Failure = ledger.Past(err)
-	next.Due = next.Due.Add(j.e.opts.Backoff(next.Attempt))
-	if !j.Undoing && !j.kind.forward && next.Due.After(j.Deadline) {
+	now := next.Due
+	next.Due = now.Add(j.e.opts.Backoff(next.Attempt))
+	if !j.Undoing && !j.kind.forward && now.Before(j.Deadline) && next.Due.After(j.Deadline) {
 		next.Due = j.Deadline
 	}
 	return next

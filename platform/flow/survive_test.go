@@ -1,0 +1,207 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/store"
+	"github.com/cumulite/cumulite/platform/store/storetest"
+)
+
+// What follows are mishaps: answers of commits that are lost, clocks that
+// jump, steps that do not end when they are told to.
+
+// lossy opens a yard whose database loses the answer of the n-th commit.
+func lossy(t *testing.T, n *int, test func(y *yard)) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		db := storetest.OpenWith(t, &store.Options{Fault: func(op string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if op == "committed" {
+				if *n--; *n == 0 {
+					return errors.New("cut")
+				}
+			}
+			return nil
+		}}, flow.Migrations())
+		test(&yard{T: t, db: db, clk: clock.NewManual(start)})
+	})
+}
+
+func TestAClaimWhoseAnswerWasLostIsMadeAgain(t *testing.T) {
+	n := 0
+	lossy(t, &n, func(y *yard) {
+		e := y.engine("one")
+		h := flow.Register(e, y.operation())
+		y.run(e)
+		synctest.Wait()
+		n = 2 // after the one of the start
+		y.start(h, "k", args{})
+		synctest.Wait()
+		y.clk.Advance(time.Minute) // the backoff
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "do b", "do c", "done"}, y.said())
+	})
+}
+
+func TestAStartWhoseAnswerWasLostIsFoundByThePoll(t *testing.T) {
+	n := 0
+	lossy(t, &n, func(y *yard) {
+		e := y.engine("one")
+		h := flow.Register(e, y.operation())
+		y.run(e)
+		synctest.Wait()
+		n = 1
+		require.Error(t, y.db.Write(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := h.Start(ctx, tx, "k", args{})
+			return err
+		}))
+		y.clk.Advance(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "do b", "do c", "done"}, y.said())
+	})
+}
+
+func TestAnOperationTakenUpAgainWhileItsLastWorkerLeavesIsStillWatched(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		leave := make(chan struct{})
+		e := flow.New(y.db, y.clk, &flow.Options{Owner: "one", Backoff: func(int) time.Duration { return time.Minute },
+			Fault: func(_, _ string, when flow.Point) error {
+				if when == flow.AfterRecord {
+					<-leave // it was given back, but its worker has not left
+				}
+				return nil
+			}})
+		op := y.operation()
+		op.Deadline = 2 * time.Minute
+		op.Steps[0].Do = func(ctx context.Context, r *flow.Run[args]) error {
+			y.say(fmt.Sprintf("do a #%d", r.Attempt))
+			if r.Attempt == 1 {
+				return errors.New("flaky")
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		h := flow.Register(e, op)
+		y.run(e)
+		y.start(h, "k", args{})
+		synctest.Wait()
+		y.start(h, "other", args{}) // wakes the dispatcher, once it may be claimed again
+		y.clk.Advance(time.Minute)
+		synctest.Wait()
+		close(leave)
+		synctest.Wait()
+		y.said()
+		y.clk.Advance(time.Minute)
+		synctest.Wait()
+		require.Contains(t, y.said(), "undo a")
+		require.Empty(t, y.list(e, "k"))
+	})
+}
+
+func TestAnOperationThatCannotBeReadIsTriedAtItsPaceAlsoPastItsDeadline(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		attempts := 0
+		e := flow.New(y.db, y.clk, &flow.Options{Owner: "one", Backoff: func(int) time.Duration { return time.Minute },
+			Fault: func(_, _ string, when flow.Point) error {
+				if attempts++; attempts > 100 {
+					return flow.ErrKilled // or it would go on for ever
+				}
+				return nil
+			}})
+		y.start(flow.Register(y.engine("old"), y.operation()), "k", args{})
+		flow.Register(e, flow.Operation[[]int]{Kind: "test.make"}) // of another release
+		y.run(e)
+		synctest.Wait()
+		y.clk.Advance(2 * time.Hour)
+		synctest.Wait()
+		require.Less(t, attempts, 10)
+		require.Equal(t, 2, y.list(e, "k")[0].Attempt)
+	})
+}
+
+func TestArgumentsThatCannotBeReadAreKept(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		e, newer := y.engine("one"), y.engine("two")
+		op := y.operation()
+		op.Steps[0].Do = func(_ context.Context, r *flow.Run[args]) error { y.say(fmt.Sprint(r.Args.N)); return nil }
+		y.start(flow.Register(newer, op), "k", args{N: 7})
+		flow.Register(e, flow.Operation[[]int]{Kind: "test.make"})
+		stop := y.run(e)
+		synctest.Wait()
+		require.ErrorContains(t, y.list(e, "k")[0].LastError, "decode the arguments")
+		stop()
+		y.run(newer)
+		y.clk.Advance(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"7", "do b", "do c", "done"}, y.said())
+	})
+}
+
+func TestAShortDeadlineIsKept(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		e := y.engine("one")
+		op := y.operation()
+		op.Deadline = 5 * time.Second
+		op.Steps[1].Do = y.hanging("hang")
+		h := flow.Register(e, op)
+		y.run(e)
+		y.start(h, "k", args{})
+		synctest.Wait()
+		y.clk.Advance(5 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "hang", "undo b", "undo a", "failed: The operation did not end in time."}, y.said())
+	})
+}
+
+func TestAnEngineThatStopsKeepsItsLeasesUntilItsStepsEnd(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		one, two := y.engine("one"), y.engine("two")
+		op, end := y.operation(), make(chan struct{})
+		op.Steps[0].Do = func(context.Context, *flow.Run[args]) error { y.say("do a"); <-end; return nil }
+		h := flow.Register(one, op)
+		flow.Register(two, op)
+		stop := y.run(one)
+		y.start(h, "k", args{})
+		synctest.Wait()
+		go stop()
+		y.run(two)
+		for range 9 {
+			y.clk.Advance(10 * time.Second)
+			synctest.Wait()
+		}
+		require.Equal(t, []string{"do a"}, y.said())
+		close(end)
+		synctest.Wait()
+		y.clk.Advance(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"do b", "do c", "done"}, y.said())
+	})
+}
+
+func TestAClockThatGoesBackStopsNoHeartbeat(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		e, api := y.engine("one"), y.engine("api")
+		op := y.operation()
+		op.Steps[0].Do = y.hanging("hang")
+		h := flow.Register(e, op)
+		y.run(e)
+		y.start(h, "k", args{})
+		synctest.Wait()
+		y.clk.Advance(-30 * time.Minute)
+		y.cancel(api, "k")
+		y.start(h, "other", args{}) // wakes the dispatcher, as time would
+		synctest.Wait()
+		require.Contains(t, y.said(), "undo a")
+	})
+}
