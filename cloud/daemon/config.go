@@ -160,7 +160,12 @@ func (f file) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve implements kong.Resolver.
+// Resolve implements kong.Resolver. The environment comes first.
 func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, said := os.LookupEnv(name); said {
+			return nil, nil
+		}
+	}
 	return f[flag.Name], nil
 }
