@@ -41,10 +41,7 @@ func (b *bench) launch(ctx context.Context, args ...string) (*daemon, error) {
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for {
-		if request(ctx, http.DefaultClient, "GET", "http://"+address+"/identity/v3", "", "") == nil {
-			break
-		}
+	for request(ctx, http.DefaultClient, "GET", "http://"+address+"/identity/v3", "", "") != nil {
 		if time.Since(began) > 10*time.Second {
 			return nil, d.stop(fmt.Errorf("no answer in 10 s"))
 		}

@@ -125,7 +125,7 @@ func (j *job) encodeArgs(next ledger.Move) (string, error) {
 	case err == nil:
 		return string(args), nil
 	case next.Failure != nil:
-		return next.Args, nil
+		return next.Args, nil //nolint:nilerr // the failure that is recorded says more
 	}
 	return "", Final(errs.Wrap(err, "encode the arguments of %s", j.kind.name))
 }
