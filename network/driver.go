@@ -88,7 +88,7 @@ type SubnetSpec struct {
 	CIDR     netip.Prefix `json:"cidr"`
 	Gateway  netip.Addr   `json:"gateway"` // not valid without one
 	DHCP     bool         `json:"dhcp"`
-	DNS      []netip.Addr `json:"dns"`
+	DNS      []netip.Addr `json:"dns"`    // none: guests are told of none
 	Routes   []Route      `json:"routes"` // host_routes
 	RAMode   string       `json:"ra_mode"`
 	AddrMode string       `json:"addr_mode"`

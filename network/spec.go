@@ -3,7 +3,9 @@ package network
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -30,9 +32,15 @@ func networkSpec(ctx context.Context, db bun.IDB, id string) (NetworkSpec, bool,
 
 func (sub *Subnet) spec() SubnetSpec {
 	return SubnetSpec{
-		ID: sub.ID, CIDR: sub.CIDR, Gateway: sub.GatewayIP, DHCP: sub.DHCP, DNS: sub.DNS, Routes: sub.Routes,
+		ID: sub.ID, CIDR: sub.CIDR, Gateway: sub.GatewayIP, DHCP: sub.DHCP, DNS: sub.nameServers(), Routes: sub.Routes,
 		RAMode: sub.RAMode, AddrMode: sub.AddressMode,
 	}
+}
+
+// nameServers are those that guests are told of. The address that is none
+// (0.0.0.0, ::) stands for none, as in the original.
+func (sub *Subnet) nameServers() []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(sub.DNS), netip.Addr.IsUnspecified)
 }
 
 // portSpec gives what a host must make of a port; false when it is gone. The
@@ -79,9 +87,12 @@ func (p *Port) spec() PortSpec {
 // dhcpOptions are those that clouds use, by dnsmasq's names.
 var dhcpOptions = map[string]uint8{
 	"netmask": 1, "router": 3, "dns-server": 6, "hostname": 12, "boot-file-size": 13, "domain-name": 15, "mtu": 26, "interface-mtu": 26,
-	"broadcast": 28, "ntp-server": 42, "tftp-server": 66, "tftp-server-address": 150, "server-ip-address": 150, "bootfile-name": 67,
+	"broadcast": 28, "ntp-server": 42, "tftp-server": tftpServerName, "tftp-server-address": 150, "server-ip-address": 150, "bootfile-name": 67,
 	"domain-search": 119, "classless-static-route": 121,
 }
+
+// tftpServerName is text, also where the name is an address.
+const tftpServerName = 66
 
 // encode gives an option as DHCP carries it: addresses and numbers in binary,
 // all else as text.
@@ -94,11 +105,24 @@ func (o *ExtraDHCPOpt) encode() (DHCPOption, bool) {
 		}
 		code = uint8(n)
 	}
-	if a, err := netip.ParseAddr(o.Value); err == nil && a.Is4() && code != 66 {
-		return DHCPOption{Code: code, Value: a.AsSlice()}, true
+	if all, are := addressesIn(o.Value); are && code != tftpServerName {
+		return DHCPOption{Code: code, Value: all}, true
 	}
 	if n, err := strconv.ParseUint(o.Value, 10, 16); err == nil && (code == 26 || code == 13) {
 		return DHCPOption{Code: code, Value: []byte{byte(n >> 8), byte(n)}}, true
 	}
 	return DHCPOption{Code: code, Value: []byte(o.Value)}, true
+}
+
+// addressesIn gives IPv4 addresses, one or several with commas between, as
+// bytes; false when the text is something else.
+func addressesIn(text string) (all []byte, are bool) {
+	for part := range strings.SplitSeq(text, ",") {
+		a, err := netip.ParseAddr(part)
+		if err != nil || !a.Is4() {
+			return nil, false
+		}
+		all = append(all, a.AsSlice()...)
+	}
+	return all, true
 }

@@ -24,7 +24,7 @@ type Subnet struct {
 	DHCP         bool         `bun:"enable_dhcp,notnull"`
 	RAMode       string       `bun:"ipv6_ra_mode,notnull"`      // "", SLAAC, Stateful or Stateless
 	AddressMode  string       `bun:"ipv6_address_mode,notnull"` // "", SLAAC, Stateful or Stateless
-	DNS          []netip.Addr `bun:"dns_nameservers,notnull"`
+	DNS          []netip.Addr `bun:"dns_nameservers,notnull"`   // none: guests are told of none, as there is no forwarder to name in their place
 	Routes       []Route      `bun:"host_routes,notnull"`
 	Pools        []Pool       `bun:"allocation_pools,notnull"` // in the order of their addresses
 	ServiceTypes []string     `bun:"service_types,notnull"`    // device owners that it is for; none: all
