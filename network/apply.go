@@ -60,9 +60,6 @@ func (s *Service) applyOperation() flow.Operation[applyArgs] {
 	return flow.Operation[applyArgs]{
 		Kind: "network.apply", Forward: true, Deadline: applyTimeout,
 		Steps: []flow.Step[applyArgs]{{Name: "bring", Do: func(ctx context.Context, r *flow.Run[applyArgs]) (err error) {
-			if s.beats.away(r.Args.Host) {
-				return errs.New(errs.Unavailable, "The host does not answer.")
-			}
 			r.Args.Generation, r.Args.Gone, err = s.bring(ctx, r.Args.placement())
 			return retried(err)
 		}}},

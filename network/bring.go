@@ -15,7 +15,8 @@ import (
 
 // bring makes an object on a host what its rows say, or takes it away when
 // they want it there no more, and tells which generation that was. It may be
-// called at any time and by many: the host sees one call after the other.
+// called at any time and by many: the host sees one call after the other. A
+// host that is known not to answer is not called.
 func (s *Service) bring(ctx context.Context, pl placement) (generation int64, gone bool, err error) {
 	done, err := s.hands.take(ctx, pl.key())
 	if err != nil {
@@ -25,6 +26,9 @@ func (s *Service) bring(ctx context.Context, pl placement) (generation int64, go
 	driver := s.Drivers[pl.Host]
 	if driver == nil {
 		return 0, true, nil
+	}
+	if s.beats.away(pl.Host) {
+		return 0, false, errs.New(errs.Unavailable, "The host does not answer.")
 	}
 	spec, err := s.spec(ctx, pl)
 	if err != nil {

@@ -61,6 +61,16 @@ func TestStrangersAreRemovedFromHosts(t *testing.T) {
 	require.Equal(t, before, s.inventory())
 }
 
+// refusesAtOnce says that nobody calls the host of a port, once it is known not to answer.
+func (s *site) refusesAtOnce(p *network.Port) {
+	s.Helper()
+	require.Eventually(s, func() bool {
+		_, err := s.Plug(s.compute(), p.ID, onHost)
+		require.Equal(s, errs.Unavailable, errs.KindOf(err))
+		return errs.Message(err) == "The host does not answer."
+	}, 10*time.Second, time.Millisecond)
+}
+
 func TestHostThatComesBackIsBroughtInOrder(t *testing.T) {
 	s, p, _ := equipped(t)
 	var away atomic.Bool
@@ -74,6 +84,7 @@ func TestHostThatComesBackIsBroughtInOrder(t *testing.T) {
 		return nil
 	})
 	require.False(t, ok(s.ListAgents(s.admin))(s)[0].Alive)
+	s.refusesAtOnce(p)
 	time.Sleep(20 * time.Millisecond) // several heartbeats
 	away.Store(false)
 	require.NoError(t, s.host.RemovePort(t.Context(), p.ID))
