@@ -25,7 +25,7 @@ type FloatingIP struct {
 	DNSName        string       `bun:"dns_name,notnull"`
 	DNSDomain      string       `bun:"dns_domain,notnull"`
 	Status         PortStatus   `bun:"status,notnull"` // ACTIVE once its router leads packets to its port, else DOWN
-	PortDetails    *PortDetails `bun:"-"` // of the port that it leads to; nil for none
+	PortDetails    *PortDetails `bun:"-"`              // of the port that it leads to; nil for none
 }
 
 // PortDetails is what a floating address shows of the port that it leads to.

@@ -11,11 +11,15 @@ import (
 
 // createOne makes one resource in a transaction of its own.
 func createOne[In, T any](ctx context.Context, s *Service, in In, create func(context.Context, *store.Tx, *In) (*T, error)) (*T, error) {
-	all, err := createAll(ctx, s, []In{in}, create)
+	return only(createAll(ctx, s, []In{in}, create))
+}
+
+// only gives the one of the resources that were made.
+func only[T any](made []T, err error) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &all[0], nil
+	return &made[0], nil
 }
 
 // createAll makes resources, all of them or none.

@@ -128,12 +128,17 @@ func (s *Service) ListNetworks(ctx context.Context, q store.Query) (page []Netwo
 
 // CreateNetworks makes networks, all of them or none.
 func (s *Service) CreateNetworks(ctx context.Context, in []CreateNetwork) ([]Network, error) {
+	for i := range in {
+		if err := s.checkCarried(ctx, in[i].Type); err != nil {
+			return nil, err
+		}
+	}
 	return createAll(ctx, s, in, s.createNetwork)
 }
 
 // CreateNetwork makes a network.
 func (s *Service) CreateNetwork(ctx context.Context, in CreateNetwork) (*Network, error) {
-	return createOne(ctx, s, in, s.createNetwork)
+	return only(s.CreateNetworks(ctx, []CreateNetwork{in}))
 }
 
 func (s *Service) createNetwork(ctx context.Context, tx *store.Tx, in *CreateNetwork) (*Network, error) {

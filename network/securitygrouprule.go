@@ -77,11 +77,7 @@ func (r *SecurityGroupRule) NormalizedCIDR() string {
 
 // CreateSecurityGroupRule adds a rule to a group.
 func (s *Service) CreateSecurityGroupRule(ctx context.Context, in CreateSecurityGroupRule) (*SecurityGroupRule, error) {
-	made, err := s.CreateSecurityGroupRules(ctx, []CreateSecurityGroupRule{in})
-	if err != nil {
-		return nil, err
-	}
-	return &made[0], nil
+	return only(s.CreateSecurityGroupRules(ctx, []CreateSecurityGroupRule{in}))
 }
 
 // CreateSecurityGroupRules adds rules to one group: all of them, or none.

@@ -163,12 +163,17 @@ func (s *Service) ListSubnets(ctx context.Context, q store.Query) (page []Subnet
 
 // CreateSubnets makes subnets, all of them or none.
 func (s *Service) CreateSubnets(ctx context.Context, in []CreateSubnet) ([]Subnet, error) {
+	for i := range in {
+		if err := s.checkFamilyCarried(ctx, in[i].IPVersion); err != nil {
+			return nil, err
+		}
+	}
 	return createAll(ctx, s, in, s.createSubnet)
 }
 
 // CreateSubnet makes a subnet.
 func (s *Service) CreateSubnet(ctx context.Context, in CreateSubnet) (*Subnet, error) {
-	return createOne(ctx, s, in, s.createSubnet)
+	return only(s.CreateSubnets(ctx, []CreateSubnet{in}))
 }
 
 func (s *Service) createSubnet(ctx context.Context, tx *store.Tx, in *CreateSubnet) (*Subnet, error) {

@@ -49,5 +49,6 @@
 //
 // Tunnels between hosts are not there yet: a network of type vxlan is what this
 // host has of it. IPv6 is not either: no IPv6 packet passes a port with port
-// security, and specs with IPv6 addresses are refused.
+// security, whatever its rules and pairs say, and networks, ports and routers
+// with IPv6 addresses are refused.
 package linuxnet

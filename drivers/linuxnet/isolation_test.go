@@ -107,7 +107,9 @@ func TestSecuredPortsSendNothingForged(t *testing.T) {
 	m.open()
 	n := m.net("10.1.0.0/24", false)
 	g := m.openGroup()
-	a := m.port(n, "10.1.0.10", g)
+	a := m.spec(n, "10.1.0.10", g)
+	a.Pairs = []network.Pair{{Prefix: netip.MustParsePrefix("::/0")}} // which lets nothing pass here
+	m.ensure(a)
 	b, loose := m.spec(n, "10.1.0.11"), m.spec(n, "10.1.0.12") // who hear and may send everything
 	b.PortSecurity, loose.PortSecurity = false, false
 	m.ensure(b)

@@ -198,12 +198,12 @@ func TestWhatThisHostCannotIsRefused(t *testing.T) {
 	n.Type, n.MTU = "local", 1<<20
 	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureNetwork(ctx, n)))
 	p := m.spec(w.n, "10.1.0.30")
-	p.Pairs = []network.Pair{{Prefix: six}}
+	p.Addresses = append(p.Addresses, network.Address{IP: six.Addr()})
 	_, err := d.EnsurePort(ctx, p)
 	require.Equal(t, errs.NotSupported, errs.KindOf(err))
 	r := network.RouterSpec{ID: uuid.NewString(), Interfaces: []network.RouterInterface{{PortID: uuid.NewString(), NetworkID: w.n.ID, Addresses: []netip.Prefix{six}}}}
 	require.Equal(t, errs.NotSupported, errs.KindOf(d.EnsureRouter(ctx, r)))
-	p.Pairs, p.ID = nil, "../../../etc"
+	p.Addresses, p.ID = p.Addresses[:1], "../../../etc"
 	_, err = d.EnsurePort(ctx, p)
 	require.Equal(t, errs.Invalid, errs.KindOf(err))
 	g := network.GroupSpec{ID: uuid.NewString(), Rules: []network.RuleSpec{{Direction: network.Ingress, Protocol: 6, PortMin: 9, PortMax: 1}}}

@@ -43,11 +43,6 @@ func checkPort(spec network.PortSpec) error {
 			return noIPv6("port", spec.ID)
 		}
 	}
-	for _, p := range spec.Pairs {
-		if !p.Prefix.Addr().Is4() {
-			return noIPv6("port", spec.ID)
-		}
-	}
 	return nil
 }
 
@@ -96,7 +91,8 @@ func (d *Driver) applyPort(spec network.PortSpec) error {
 	return d.serveDHCP(spec.ID, rules.Tap, lease)
 }
 
-// filterOf says what a port may send and get.
+// filterOf says what a port may send and get. A pair for IPv6 is nothing to
+// the filter, which lets none of it pass.
 func (d *Driver) filterOf(n network.NetworkSpec, spec network.PortSpec, mac net.HardwareAddr, leased bool) (filter.Port, error) {
 	p := filter.Port{
 		Network: n.ID, Tap: d.names.link(tap, spec.ID), MAC: mac, Groups: spec.Groups, Secure: spec.PortSecurity,
@@ -106,6 +102,9 @@ func (d *Driver) filterOf(n network.NetworkSpec, spec network.PortSpec, mac net.
 		p.Fixed = append(p.Fixed, a.IP)
 	}
 	for _, pr := range spec.Pairs {
+		if !pr.Prefix.Addr().Is4() {
+			continue
+		}
 		pair := filter.Pair{MAC: mac, Prefix: pr.Prefix}
 		if pr.MAC != "" {
 			own, err := parseMAC(pr.MAC)
