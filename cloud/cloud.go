@@ -72,10 +72,11 @@ type Options struct {
 
 // HostDeps are what drivers of hosts may build on.
 type HostDeps struct {
-	Dir    string         // theirs to keep files in
-	Images compute.Images // the bytes of verified images
-	Clock  clock.Clock
-	Logger *slog.Logger
+	Dir       string         // theirs to keep files in
+	Ephemeral bool           // nothing in Dir outlives the cloud
+	Images    compute.Images // the bytes of verified images
+	Clock     clock.Clock
+	Logger    *slog.Logger
 }
 
 // Hosts are the drivers of hosts by the hosts' names, the same in both.
@@ -209,6 +210,6 @@ func (c *Cloud) openHosts() (err error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return errs.Invalidf("cannot use the hosts' directory %s: %v", dir, err)
 	}
-	c.hosts, err = c.o.Hosts(HostDeps{Dir: dir, Images: hostImages{c}, Clock: c.o.Clock, Logger: c.o.Logger})
+	c.hosts, err = c.o.Hosts(HostDeps{Dir: dir, Ephemeral: c.dir.ephemeral, Images: hostImages{c}, Clock: c.o.Clock, Logger: c.o.Logger})
 	return err
 }

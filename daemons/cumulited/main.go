@@ -23,7 +23,7 @@ func main() {
 }
 
 func simHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor, error) {
-	return cloud.SimulatedHypervisor(c.Host, deps), nil
+	return cloud.SimulatedHypervisor(c.Host, deps)
 }
 
 func libvirtHypervisor(c daemon.Config, deps cloud.HostDeps) (compute.Hypervisor, error) {

@@ -29,7 +29,7 @@ func (h *Host) Create(ctx context.Context, op string, spec compute.GuestSpec) er
 
 func (h *Host) makeDisks(ctx context.Context, spec compute.GuestSpec) error {
 	m := h.state.ensure(spec)
-	if m.disks {
+	if m.Disks {
 		return nil
 	}
 	if err := h.fetch(ctx, spec.Image); err != nil {
@@ -42,7 +42,7 @@ func (h *Host) makeDisks(ctx context.Context, spec compute.GuestSpec) error {
 func (s *State) keepDisks(m *machine, root int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.disks, m.root = true, root
+	m.Disks, m.Root = true, root
 }
 
 // ensure gives the guest of spec, making a half-made one where there is none.
@@ -51,7 +51,7 @@ func (s *State) ensure(spec compute.GuestSpec) *machine {
 	defer s.mu.Unlock()
 	m := s.machines[spec.ID]
 	if m == nil {
-		m = &machine{spec: spec, power: compute.Shutdown}
+		m = &machine{Spec: spec, Power: compute.Shutdown}
 		s.machines[spec.ID] = m
 	}
 	return m
@@ -62,10 +62,10 @@ func (s *State) define(spec compute.GuestSpec) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.machines[spec.ID]
-	if m.power == compute.Running || m.power == compute.Paused {
+	if m.Power == compute.Running || m.Power == compute.Paused {
 		return
 	}
-	m.spec, m.nics, m.defined = spec, slices.Clone(spec.NICs), true
+	m.Spec, m.NICs, m.Defined = spec, slices.Clone(spec.NICs), true
 }
 
 // Start implements compute.Hypervisor.
@@ -82,7 +82,7 @@ func (h *Host) Start(ctx context.Context, op string, spec compute.GuestSpec) err
 			return err
 		}
 		return h.state.with(spec.ID, func(m *machine) error {
-			if m.power != compute.Running && m.power != compute.Paused {
+			if m.Power != compute.Running && m.Power != compute.Paused {
 				m.boot()
 			}
 			h.state.setPower(m, compute.Running)
@@ -95,7 +95,7 @@ func (s *State) hasDisks(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.machines[id]
-	return m != nil && m.disks
+	return m != nil && m.Disks
 }
 
 // Stop implements compute.Hypervisor.
@@ -103,7 +103,7 @@ func (h *Host) Stop(ctx context.Context, op, id string, grace time.Duration) err
 	return h.do(ctx, "stop", "", op, id, func(Step) error {
 		deaf := false
 		err := h.state.with(id, func(m *machine) error {
-			deaf = m.power == compute.Paused || m.power == compute.Running && m.stubborn
+			deaf = m.Power == compute.Paused || m.Power == compute.Running && m.Stubborn
 			return nil
 		})
 		if err != nil {
@@ -116,9 +116,9 @@ func (h *Host) Stop(ctx context.Context, op, id string, grace time.Duration) err
 		}
 		return h.state.with(id, func(m *machine) error {
 			switch {
-			case m.power == compute.Suspended:
+			case m.Power == compute.Suspended:
 				return nil
-			case m.power == compute.Running && !m.stubborn && grace > 0:
+			case m.Power == compute.Running && !m.Stubborn && grace > 0:
 				m.print("GUEST-POWERBUTTON")
 			}
 			h.state.setPower(m, compute.Shutdown)
@@ -156,8 +156,8 @@ func (h *Host) Wake(ctx context.Context, op string, spec compute.GuestSpec) erro
 func (h *Host) turn(ctx context.Context, method, op, id string, to compute.PowerState, also func(*machine), from ...compute.PowerState) error {
 	return h.do(ctx, method, "", op, id, func(Step) error {
 		return h.state.with(id, func(m *machine) error {
-			if !slices.Contains(from, m.power) {
-				return hosting.WrongState(id, method, m.power)
+			if !slices.Contains(from, m.Power) {
+				return hosting.WrongState(id, method, m.Power)
 			}
 			if also != nil {
 				also(m)
@@ -179,7 +179,9 @@ func (h *Host) Remove(ctx context.Context, op, id string) error {
 		if err := h.step(ctx, at, "power off"); err != nil {
 			return err
 		}
-		h.state.forget(id)
+		if err := h.state.forget(id); err != nil {
+			return err
+		}
 		return h.step(ctx, at, "end")
 	})
 }
@@ -192,10 +194,14 @@ func (s *State) cutOff(id string) {
 	}
 }
 
-func (s *State) forget(id string) {
+func (s *State) forget(id string) error {
+	if err := s.discard(id); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.machines, id)
+	return nil
 }
 
 // Plug implements compute.Hypervisor.
@@ -206,7 +212,7 @@ func (h *Host) Plug(ctx context.Context, op, id string, nic compute.NIC) error {
 	return h.do(ctx, "plug", " "+nic.PortID, op, id, func(Step) error {
 		return h.state.with(id, func(m *machine) error {
 			if m.plugged(nic.PortID) < 0 {
-				m.nics = append(m.nics, nic)
+				m.NICs = append(m.NICs, nic)
 			}
 			return nil
 		})
@@ -221,10 +227,10 @@ func (h *Host) Unplug(ctx context.Context, op, id, portID string) error {
 			if i < 0 {
 				return nil
 			}
-			if m.stubborn && m.power == compute.Running {
+			if m.Stubborn && m.Power == compute.Running {
 				return errs.New(errs.Unavailable, "guest %s does not let go of port %s", id, portID)
 			}
-			m.nics = slices.Delete(m.nics, i, i+1)
+			m.NICs = slices.Delete(m.NICs, i, i+1)
 			return nil
 		})
 	})

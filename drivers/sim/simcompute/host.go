@@ -110,7 +110,7 @@ func (h *Host) Console(ctx context.Context, id string, lines int) (log []byte, e
 		return nil, err
 	}
 	err = h.state.with(id, func(m *machine) error {
-		log = slices.Clone(hosting.LastLines(m.console, lines))
+		log = slices.Clone(hosting.LastLines(m.Console, lines))
 		return nil
 	})
 	return log, err
@@ -135,7 +135,10 @@ func (h *Host) do(ctx context.Context, method, detail, op, id string, fn func(St
 		if err := fn(at); err != nil {
 			return err
 		}
-		return h.step(ctx, at, "end")
+		if err := h.step(ctx, at, "end"); err != nil || op != "" {
+			return err
+		}
+		return h.state.keep(id) // nothing is remembered of this call, which would keep it
 	})
 }
 

@@ -14,26 +14,28 @@ import (
 // Host, as a real machine outlives the process that drives it, and its methods
 // do what happens on a machine without anyone asking.
 type State struct {
+	dir      string // with a file for each guest; "" keeps none
 	mu       sync.Mutex
 	machines map[string]*machine
 	feed     hosting.Feed
 }
 
-// machine is one guest. It is half made until defined is set.
+// machine is one guest, and what its file has of it. It is half made until
+// Defined is set.
 type machine struct {
-	spec     compute.GuestSpec
-	disks    bool  // made
-	root     int64 // size of the root disk in bytes
-	defined  bool
-	power    compute.PowerState
-	nics     []compute.NIC
-	console  []byte
-	boots    int
-	stubborn bool
-	calls    []string
+	Spec     compute.GuestSpec
+	Disks    bool  // made
+	Root     int64 // size of the root disk in bytes
+	Defined  bool
+	Power    compute.PowerState
+	NICs     []compute.NIC
+	Console  []byte
+	Boots    int
+	Stubborn bool
+	Calls    []string
 }
 
-// NewState gives a machine without guests.
+// NewState gives a machine without guests, in memory only.
 func NewState() *State { return &State{machines: map[string]*machine{}} }
 
 // View is what a test may see of a guest.
@@ -50,10 +52,10 @@ func (s *State) View(id string) (View, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.machines[id]
-	if m == nil || !m.defined {
+	if m == nil || !m.Defined {
 		return View{}, false
 	}
-	return View{Spec: m.spec, Power: m.power, NICs: slices.Clone(m.nics), RootBytes: m.root, Boots: m.boots}, true
+	return View{Spec: m.Spec, Power: m.Power, NICs: slices.Clone(m.NICs), RootBytes: m.Root, Boots: m.Boots}, true
 }
 
 // Leftovers gives the ids of everything that takes room on the machine: guests
@@ -82,7 +84,7 @@ func (s *State) SetStubborn(id string, stubborn bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.machines[id]; m != nil {
-		m.stubborn = stubborn
+		m.Stubborn = stubborn
 	}
 }
 
@@ -99,7 +101,7 @@ func (s *State) change(id string, to compute.PowerState, line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.machines[id]
-	if m == nil || m.power != compute.Running {
+	if m == nil || m.Power != compute.Running {
 		return
 	}
 	m.print(line)
@@ -108,11 +110,11 @@ func (s *State) change(id string, to compute.PowerState, line string) {
 
 // setPower is called with the lock held; it alone tells the watchers.
 func (s *State) setPower(m *machine, to compute.PowerState) {
-	if m.power == to {
+	if m.Power == to {
 		return
 	}
-	m.power = to
-	s.feed.Tell(compute.Guest{ID: m.spec.ID, Power: to})
+	m.Power = to
+	s.feed.Tell(compute.Guest{ID: m.Spec.ID, Power: to})
 }
 
 func (s *State) guests() []compute.Guest {
@@ -120,8 +122,8 @@ func (s *State) guests() []compute.Guest {
 	defer s.mu.Unlock()
 	guests := make([]compute.Guest, 0, len(s.machines))
 	for id, m := range s.machines {
-		if m.defined {
-			guests = append(guests, compute.Guest{ID: id, Power: m.power})
+		if m.Defined {
+			guests = append(guests, compute.Guest{ID: id, Power: m.Power})
 		}
 	}
 	slices.SortFunc(guests, func(a, b compute.Guest) int { return cmp.Compare(a.ID, b.ID) })
@@ -133,7 +135,7 @@ func (s *State) with(id string, fn func(m *machine) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.machines[id]
-	if m == nil || !m.defined {
+	if m == nil || !m.Defined {
 		return hosting.Missing(id)
 	}
 	return fn(m)
@@ -144,46 +146,47 @@ func (s *State) Calls(id string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := s.machines[id]; m != nil {
-		return slices.Clone(m.calls), nil
+		return slices.Clone(m.Calls), nil
 	}
 	return nil, nil
 }
 
-// SetCalls implements hosting.Journal.
+// SetCalls implements hosting.Journal. It is the last of a call, so the guest
+// is kept with what the call did.
 func (s *State) SetCalls(id string, calls []string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if m := s.machines[id]; m != nil {
-		m.calls = calls
+		m.Calls = calls
 	}
-	return nil
+	s.mu.Unlock()
+	return s.keep(id)
 }
 
 // boot writes on the console what a small cloud guest would.
 func (m *machine) boot() {
-	m.boots++
-	m.print(fmt.Sprintf("[    0.000000] Linux version 6.1.0-sim (cumulite) #1 SMP, %d processors, %d MiB", m.spec.VCPUs, m.spec.MemoryMiB))
+	m.Boots++
+	m.print(fmt.Sprintf("[    0.000000] Linux version 6.1.0-sim (cumulite) #1 SMP, %d processors, %d MiB", m.Spec.VCPUs, m.Spec.MemoryMiB))
 	m.print("GUEST-BOOT uptime=1.02 kernel=6.1.0-sim")
-	for i, nic := range m.nics {
+	for i, nic := range m.NICs {
 		m.print(fmt.Sprintf("GUEST-NIC eth%d mac=%s", i, nic.MAC))
 	}
-	if meta := m.spec.ConfigDrive["openstack/latest/meta_data.json"]; meta != nil {
+	if meta := m.Spec.ConfigDrive["openstack/latest/meta_data.json"]; meta != nil {
 		m.print("GUEST-CONFIGDRIVE /dev/sr0")
 		m.print("GUEST-METADATA-BEGIN")
 		m.print(string(meta))
 		m.print("GUEST-METADATA-END")
 	}
-	m.print(fmt.Sprintf("GUEST-READY hostname=%s uptime=2.50", m.spec.Hostname))
+	m.print(fmt.Sprintf("GUEST-READY hostname=%s uptime=2.50", m.Spec.Hostname))
 }
 
 func (m *machine) print(line string) {
-	m.console = append(m.console, line...)
-	m.console = append(m.console, '\n')
-	if extra := len(m.console) - compute.MaxConsole; extra > 0 {
-		m.console = slices.Clone(m.console[extra:])
+	m.Console = append(m.Console, line...)
+	m.Console = append(m.Console, '\n')
+	if extra := len(m.Console) - compute.MaxConsole; extra > 0 {
+		m.Console = slices.Clone(m.Console[extra:])
 	}
 }
 
 func (m *machine) plugged(portID string) int {
-	return slices.IndexFunc(m.nics, func(n compute.NIC) bool { return n.PortID == portID })
+	return slices.IndexFunc(m.NICs, func(n compute.NIC) bool { return n.PortID == portID })
 }
