@@ -354,3 +354,22 @@ func TestTwoBusesInOneProcess(t *testing.T) {
 		}
 	})
 }
+
+func TestEventsOfAClockThatWasAheadDoNotKeepOthers(t *testing.T) {
+	inBubble(t, func(d *desk) {
+		b := d.bus()
+		d.clk.Advance(365 * day)
+		for i := range 600 {
+			d.emit(b, "ahead", i)
+		}
+		d.clk.Advance(-365 * day)
+		for i := range 1200 { // more than one transaction removes
+			d.emit(b, "a", i)
+		}
+		d.run(b)
+		synctest.Wait()
+		d.clk.Advance(8 * day)
+		synctest.Wait()
+		require.Equal(d, 600, d.stored())
+	})
+}

@@ -30,23 +30,32 @@ func (b *Bus) prune(ctx context.Context) error {
 		return err
 	}
 	old := now.Add(-b.opts.Retention)
-	for {
+	var last int64 // looked for outside of a transaction, since it reads all that is kept
+	err := b.db.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM event_events
+		WHERE at < ? AND seq <= coalesce((SELECT min(seq) FROM event_cursors WHERE seen_at >= ?), seq)`, old, old).Scan(&last)
+	for err == nil && last > 0 {
 		var removed int64
-		err := b.db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-			res, err := tx.Exec(ctx, `DELETE FROM event_events WHERE at < ? AND seq <= (
-				SELECT max(seq) FROM (SELECT seq, at FROM event_events ORDER BY seq LIMIT ?) AS oldest
-				WHERE at < ? AND seq <= coalesce((SELECT min(seq) FROM event_cursors WHERE seen_at >= ?), seq))`,
-				old, pruneBatch, old, old)
-			if err != nil {
-				return err
-			}
-			removed, err = res.RowsAffected()
-			return err
-		})
-		if err != nil || removed < pruneBatch {
-			return err
+		removed, err = b.remove(ctx, old, last)
+		if removed < pruneBatch {
+			break
 		}
 	}
+	return err
+}
+
+// remove takes a batch of the old events up to last. A clock that was ahead
+// has left events that are not old between them.
+func (b *Bus) remove(ctx context.Context, old time.Time, last int64) (removed int64, err error) {
+	err = b.db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		res, err := tx.Exec(ctx, `DELETE FROM event_events WHERE seq IN (
+			SELECT seq FROM event_events WHERE seq <= ? AND at < ? ORDER BY seq LIMIT ?)`, last, old, pruneBatch)
+		if err != nil {
+			return err
+		}
+		removed, err = res.RowsAffected()
+		return err
+	})
+	return removed, err
 }
 
 // touch notes that this bus's subscribers are there, also when nothing happens.

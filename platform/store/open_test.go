@@ -144,3 +144,19 @@ func TestCloseWhileTheLastCallersGiveUp(t *testing.T) {
 		all.Wait()
 	}
 }
+
+func TestACommitThatTheEngineRefusesLeavesNoTransactionOpen(t *testing.T) {
+	db := storetest.Open(t, store.Migrations{Name: "a", Files: fstest.MapFS{"00001_a.sql": {Data: []byte("-- +goose Up\n" +
+		"CREATE TABLE a_one (id TEXT NOT NULL PRIMARY KEY, parent TEXT REFERENCES a_one (id) DEFERRABLE INITIALLY DEFERRED);\n")}}})
+	add := func(id, parent string) error {
+		return db.Write(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO a_one (id, parent) VALUES (?, ?)", id, parent)
+			return err
+		})
+	}
+	require.Error(t, add("orphan", "nobody"))
+	require.NoError(t, add("self", "self"))
+	var n int
+	require.NoError(t, db.QueryRow(context.Background(), "SELECT count(*) FROM a_one").Scan(&n))
+	require.Equal(t, 1, n)
+}
