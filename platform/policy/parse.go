@@ -138,7 +138,7 @@ func parseCheck(s string) (check, error) {
 	}
 	switch kind {
 	case "rule":
-		return &reference{source: source(s), name: Action(match)}, nil
+		return &reference{name: Action(match)}, nil
 	case "field":
 		return parseField(match)
 	case "http", "https":
@@ -149,23 +149,23 @@ func parseCheck(s string) (check, error) {
 		return nil, fmt.Errorf("in %q %w", s, err)
 	}
 	if kind == "role" {
-		return &role{source(s), value}, nil
+		return &role{value}, nil
 	}
-	return parseComparison(source(s), kind, value)
+	return parseComparison(kind, value)
 }
 
 // parseComparison reads kind, the left side of a comparison: the name of an
 // attribute of the caller, or a literal.
-func parseComparison(s source, kind string, value template) (check, error) {
+func parseComparison(kind string, value template) (check, error) {
 	holds, ok := credentials[kind]
 	if ok && value.is("None") {
-		return &lacking{s, holds}, nil
+		return &lacking{holds}, nil
 	}
 	if ok {
-		return &attribute{s, holds, value}, nil
+		return &attribute{holds, value}, nil
 	}
 	constant, err := parseLiteral(kind)
-	return &literal{s, constant, value}, err
+	return &literal{constant, value}, err
 }
 
 // parseLiteral reads None, True, False, a number or a quoted string.
@@ -201,7 +201,7 @@ func parseField(s string) (check, error) {
 	if !ok || !valued || kind == "" || name == "" {
 		return nil, fmt.Errorf("%q does not have the form field:KIND:NAME=VALUE", "field:"+s)
 	}
-	c := &field{source: source("field:" + s), name: name, value: value}
+	c := &field{name: name, value: value}
 	if pattern, ok := strings.CutPrefix(value, "~"); ok {
 		var err error
 		if c.pattern, err = regexp.Compile("^(?:" + pattern + ")"); err != nil {

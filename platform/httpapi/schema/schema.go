@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -270,11 +271,7 @@ func show(v any) string {
 	case []any:
 		return showEach("[", "]", len(v), func(i int) string { return show(v[i]) })
 	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
+		keys := slices.Sorted(maps.Keys(v))
 		return showEach("{", "}", len(keys), func(i int) string { return show(keys[i]) + ": " + show(v[keys[i]]) })
 	}
 	return cut(fmt.Sprint(v))

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -122,12 +123,7 @@ func (c *Codec) mapEncoder(t reflect.Type, at microversion.Version) encoder {
 // appendEntries writes a map's entries in the order of their keys.
 func appendEntries(b []byte, m reflect.Value, elem encoder) (_ []byte, err error) {
 	keys := m.MapKeys()
-	slices.SortFunc(keys, func(x, y reflect.Value) int {
-		if x.String() < y.String() {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(keys, func(x, y reflect.Value) int { return strings.Compare(x.String(), y.String()) })
 	for _, k := range keys {
 		b = append(appendString(comma(b), k.String()), ':')
 		if b, err = elem(b, m.MapIndex(k)); err != nil {
