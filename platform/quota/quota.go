@@ -73,15 +73,9 @@ func (b *Book) Use(ctx context.Context, tx *store.Tx, projectID string, deltas m
 	if err := b.raise(ctx, tx, projectID, deltas); err != nil {
 		return err
 	}
-	for _, r := range slices.Sorted(maps.Keys(deltas)) {
-		if deltas[r] >= 0 {
-			continue
-		}
-		if _, err := b.add(ctx, tx, projectID, r, deltas[r]); err != nil {
-			return err
-		}
-	}
-	return nil
+	falling := maps.Clone(deltas)
+	maps.DeleteFunc(falling, func(_ Resource, delta int) bool { return delta >= 0 })
+	return b.Count(ctx, tx, projectID, falling)
 }
 
 // Count is Use for what a service makes by itself, beside what was asked for:
@@ -156,29 +150,6 @@ func (b *Book) Usage(ctx context.Context, db bun.IDB, projectID string) (map[Res
 		usage[r] = Usage{Limit: limit, Used: used[r]}
 	}
 	return usage, nil
-}
-
-// Recount sets the named counts of a project to what was found to be there, and
-// gives those that were wrong, as they were. It is for repairs.
-func (b *Book) Recount(ctx context.Context, tx *store.Tx, projectID string, counted map[Resource]int) (changed map[Resource]Usage, err error) {
-	if err := b.known(counted); err != nil {
-		return nil, err
-	}
-	before, err := b.Usage(ctx, tx, projectID)
-	if err != nil {
-		return nil, err
-	}
-	changed = map[Resource]Usage{}
-	for _, r := range slices.Sorted(maps.Keys(counted)) {
-		if before[r].Used == counted[r] {
-			continue
-		}
-		changed[r] = before[r]
-		if _, err := b.add(ctx, tx, projectID, r, counted[r]-before[r].Used); err != nil {
-			return nil, err
-		}
-	}
-	return changed, nil
 }
 
 // known refuses resources that this book does not count: a fault of ours.

@@ -149,24 +149,6 @@ func TestUnknownResourcesAreAFaultOfOurs(t *testing.T) {
 	require.True(t, errs.Is(err, errs.Internal))
 }
 
-func TestRecountRepairsAndTells(t *testing.T) {
-	db, b := storetest.Open(t, quota.Migrations()), newBook()
-	require.NoError(t, use(db, b, "p", amounts{"instances": 5, "cores": 5, "ram": 5}))
-	var changed map[quota.Resource]quota.Usage
-	recount := func(counted amounts) error {
-		return db.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-			changed, err = b.Recount(ctx, tx, "p", counted)
-			return err
-		})
-	}
-	require.NoError(t, recount(amounts{"instances": 3, "cores": 5}))
-	require.Equal(t, map[quota.Resource]quota.Usage{"instances": {10, 5}}, changed)
-	require.Equal(t, amounts{"instances": 3, "cores": 5, "ram": 5}, used(t, db, b, "p"))
-	require.NoError(t, recount(amounts{"instances": 99}), "what is there is there, whatever the limit")
-	require.Equal(t, 99, used(t, db, b, "p")["instances"])
-	require.Error(t, recount(amounts{"planets": 1}))
-}
-
 // Concurrent Use by many never passes a limit, and the counts are the sums of
 // what succeeded.
 func TestConcurrentUseNeverPassesTheLimit(t *testing.T) {
