@@ -16,7 +16,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -35,16 +34,12 @@ type Caller interface {
 // Mux is the receiving side: methods by name. Handle fills it before it serves.
 type Mux struct {
 	methods map[string]func(ctx context.Context, request []byte) ([]byte, error)
-	log     *slog.Logger
 }
 
 // NewMux gives a Mux without methods.
 func NewMux() *Mux {
-	return &Mux{methods: map[string]func(context.Context, []byte) ([]byte, error){}, log: slog.New(slog.DiscardHandler)}
+	return &Mux{methods: map[string]func(context.Context, []byte) ([]byte, error){}}
 }
-
-// LogTo makes m tell log of panics in methods.
-func (m *Mux) LogTo(log *slog.Logger) { m.log = log }
 
 // Methods gives the names of the methods, sorted.
 func (m *Mux) Methods() []string { return slices.Sorted(maps.Keys(m.methods)) }
@@ -82,8 +77,7 @@ func (m *Mux) Serve(ctx context.Context, method string, request []byte) []byte {
 func (m *Mux) run(ctx context.Context, method string, request []byte) (result []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.log.Error("panic in a host's method", "method", method, "panic", p, "stack", string(debug.Stack()))
-			err = errs.New(errs.Internal, "panic in %s", method)
+			err = fmt.Errorf("panic in %s: %v\n%s", method, p, debug.Stack())
 		}
 	}()
 	fn := m.methods[method]
