@@ -16,6 +16,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cumulite/cumulite/platform/secret"
@@ -58,15 +59,7 @@ type Grant struct{ c *Claims }
 // identity service, its client and tests may call it.
 func Authenticated(c Claims) Grant {
 	c.Roles = slices.Clone(c.Roles)
-	slices.SortFunc(c.Roles, func(a, b Ref) int {
-		if a.Name != b.Name {
-			if a.Name < b.Name {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(c.Roles, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
 	return Grant{&c}
 }
 
