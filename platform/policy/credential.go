@@ -28,6 +28,7 @@ var credentials = map[string]credential{
 	"service_user_id":   is(auth.Grant.Service),
 	"service_roles":     holdsServiceRole,
 
+	"token.roles":             holdsTokenRole,
 	"token.user.id":           is(auth.Grant.UserID),
 	"token.user.domain.id":    is(userDomain),
 	"token.project.id":        is(auth.Grant.ProjectID),
@@ -64,6 +65,13 @@ func isAdmin(g auth.Grant, value string) bool { return value == boolText(g.HasRo
 func isAdminProject(_ auth.Grant, value string) bool { return value == boolText(true) }
 
 func holdsRole(g auth.Grant, value string) bool { return slices.Contains(g.RoleNames(), value) }
+
+// holdsTokenRole sees what role:NAME does not: a user's role called "service".
+// It makes nobody a service of this cloud, but it is what the users of services
+// have that ask whose tokens they were sent.
+func holdsTokenRole(g auth.Grant, value string) bool {
+	return slices.ContainsFunc(g.Claims().Roles, func(r auth.Ref) bool { return r.Name == value })
+}
 
 func holdsServiceRole(g auth.Grant, value string) bool {
 	return value == auth.ServiceRole && g.HasRole(auth.ServiceRole)

@@ -141,3 +141,12 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+func TestRoleCalledServiceIsSeenInTokensOnly(t *testing.T) {
+	e, err := policy.New([]policy.Rule{{Action: "a:role", Check: "role:service or roles:service"}, {Action: "a:token", Check: "token.roles:service"}}, nil)
+	require.NoError(t, err)
+	user := auth.With(t.Context(), auth.Authenticated(auth.Claims{User: auth.Ref{ID: "u"}, Roles: []auth.Ref{{ID: "1", Name: "service"}}}))
+	require.Error(t, e.Check(user, "a:role", nil), "it gives no power of services")
+	require.NoError(t, e.Check(user, "a:token", nil))
+	require.Error(t, e.Check(auth.With(t.Context(), auth.From(user).Attenuate(auth.Limits{Roles: []string{}})), "a:token", nil))
+}
