@@ -10,6 +10,7 @@ import (
 	"github.com/cumulite/cumulite/image/imageapi"
 	"github.com/cumulite/cumulite/network/networkapi"
 	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/httpapi/openapi"
 )
 
 // The prefixes are those of current installations of the original.
@@ -46,7 +47,7 @@ func (c *Cloud) newHandler() (http.Handler, error) {
 	} {
 		url := strings.TrimSuffix(c.o.PublicURL, "/")
 		api, err := open(httpapi.Config{Prefix: prefix, PublicURL: url, IdentityURL: url + identityPrefix, Verifier: c.Identity,
-			Logger: c.o.Logger, Metrics: c.o.Metrics, Clock: c.o.Clock})
+			OpenAPI: openapi.Document, Logger: c.o.Logger, Metrics: c.o.Metrics, Clock: c.o.Clock})
 		if err != nil {
 			return nil, err
 		}

@@ -149,7 +149,8 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute, // lifted for uploads, once the caller is known
+		ReadTimeout:       time.Minute,     // lifted for uploads, once the caller is known
+		WriteTimeout:      2 * time.Minute, // of the slowest request and its answer; lifted for downloads
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),

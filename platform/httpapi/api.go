@@ -1,7 +1,7 @@
 // Package httpapi is the HTTP layer that all services share. From a table of
 // rows an API gets dispatch, microversions, authentication, bounds on what a
 // request may cost, validation, faults, paging, the access log, metrics and
-// version documents; package openapi writes its OpenAPI document.
+// version documents; package openapi writes its OpenAPI document, which Config.OpenAPI serves.
 //
 //	api, err := httpapi.New(httpapi.Config{Service: "compute", Prefix: "/compute", Root: "/v2.1", …}, []httpapi.Route{
 //		{Method: "GET", Pattern: "/servers/{id}", Action: compute.ServersShow, Response: serverBody{}, Handle: showServer},
@@ -12,8 +12,9 @@
 //
 // It checks who is calling; what the caller may do is checked by the service
 // behind, by the grant in the request's context. The http.Server needs timeouts
-// (ReadHeaderTimeout, ReadTimeout), for what stalls on paths that are none; Raw
-// rows lift them once the caller is known.
+// (ReadHeaderTimeout, ReadTimeout, WriteTimeout), for what stalls on paths that
+// are none and answers that nobody takes; Raw rows lift them once the caller is
+// known, as long as bytes move.
 package httpapi
 
 import (
@@ -76,9 +77,8 @@ type Route struct {
 	Status   int  // of success, default 200
 	Loose    bool // unknown fields and parameters are ignored
 
-	Raw          bool     // bytes in or out: the body is left to Handle, without limits of size and time
+	Raw          bool     // bytes in or out: the body is left to Handle, without limits of size, and of time while bytes move
 	ReadOnly     bool     // changes nothing although its method may: open to read-only grants
-	MaxBody      int64    // bytes, default Limits.Body
 	ContentTypes []string // of the body, default application/json
 
 	Handle func(r *Request) (any, error) // gives what Encode writes, a Stream, or nil for an empty body
@@ -128,12 +128,13 @@ type Config struct {
 
 	Verifier        auth.Verifier
 	Fault           fault.Format
-	Versions        *Microversions      // nil: the API has none
-	Document        *discovery.Document // the version documents at Prefix and Prefix+Root; nil serves none
-	StrictQuery     Version             // from here on unknown parameters of rows with a Query are refused, before they are ignored; zero: Loose decides
-	SelectFields    bool                // answers to GET are cut to the query's fields=, as in network
-	RequestIDHeader string              // a second header with the request id, "X-Compute-Request-Id"
-	Vary            string              // the header of requests that answers are said to depend on, beside the microversion's
+	Versions        *Microversions             // nil: the API has none
+	Document        *discovery.Document        // the version documents at Prefix and Prefix+Root; nil serves none
+	OpenAPI         func(*API) ([]byte, error) // writes the document at Prefix/openapi.json, openapi.Document; nil serves none
+	StrictQuery     Version                    // from here on unknown parameters of rows with a Query are refused, before they are ignored; zero: Loose decides
+	SelectFields    bool                       // answers to GET are cut to the query's fields=, as in network
+	RequestIDHeader string                     // a second header with the request id, "X-Compute-Request-Id"
+	Vary            string                     // the header of requests that answers are said to depend on, beside the microversion's
 	Limits          Limits
 
 	Logger  *slog.Logger          // nil discards

@@ -133,7 +133,7 @@ func rows() []httpapi.Route {
 			_, err := io.Copy(io.Discard, r.Body)
 			return nil, err
 		}},
-		{Method: "PATCH", Pattern: "/widgets/{id}", Action: "w:patch", Request: []map[string]string{}, MaxBody: 100,
+		{Method: "PATCH", Pattern: "/widgets/{id}", Action: "w:patch", Request: []map[string]string{},
 			ContentTypes: []string{"application/json-patch"}, Handle: httpapi.Body(func(_ *httpapi.Request, in *[]map[string]string) (any, error) {
 				return in, nil
 			})},
@@ -362,7 +362,6 @@ func TestBodiesAreBounded(t *testing.T) {
 	require.Equal(t, 202, post(good, "Content-Type", "application/json; charset=utf-8").Code)
 	require.Equal(t, 415, post(good, "Content-Type", "text/xml").Code)
 	require.Equal(t, 413, post(`{"widget":{"name":"`+strings.Repeat("x", 114688)+`"}}`).Code)
-	require.Equal(t, 413, r.do("PATCH", "/compute/v2.1/widgets/1", `[{"a":"`+strings.Repeat("x", 100)+`"}]`, "Content-Type", "application/json-patch").Code)
 	require.Equal(t, 200, r.do("PATCH", "/compute/v2.1/widgets/1", `[{"a":"x"}]`, "Content-Type", "application/json-patch").Code)
 	for _, bad := range []string{`{`, strings.Repeat(`[`, 65) + strings.Repeat(`]`, 65), `{"widget":` + strings.Repeat(`{"a":`, 100)} {
 		w := post(bad)

@@ -64,7 +64,7 @@ func New(cfg Config, routes []Route) (*API, error) {
 		}
 	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { w.(*exchange).fail(r, errNoPath) })
-	documents := cfg.documents()
+	documents := a.documents()
 	for i := range documents {
 		if err := a.add(&documents[i], ""); err != nil {
 			return nil, err
@@ -73,7 +73,7 @@ func New(cfg Config, routes []Route) (*API, error) {
 	return a, nil
 }
 
-// Routes gives the rows, without the version documents.
+// Routes gives the rows, without the version and OpenAPI documents.
 func (a *API) Routes() []Route { return slices.Clone(a.routes) }
 
 // Config gives the API's configuration with its defaults filled in.

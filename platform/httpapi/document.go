@@ -1,26 +1,33 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
+	"sync"
 
 	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 )
 
-// documents gives the rows of the version documents. They ask for no token
-// and take no microversion.
-func (c Config) documents() []Route {
+// documents gives the rows of the version documents and of the OpenAPI
+// document. They ask for no token and take no microversion.
+func (a *API) documents() (rows []Route) {
+	c, row := a.cfg, func(pattern string, handle func(*Request) (any, error)) {
+		rows = append(rows, Route{Method: http.MethodGet, Pattern: pattern, Action: Public, unversioned: true, Handle: handle})
+	}
+	if c.OpenAPI != nil {
+		row(c.Prefix+"/openapi.json", a.openAPI())
+	}
 	d := c.Document
 	if d == nil {
-		return nil
+		return rows
 	}
 	root := c.Prefix
 	if root == "" {
 		root = "/{$}"
 	}
-	var rows []Route
 	add := func(pattern string, write func(discovery.Place) (int, any)) {
 		if write != nil {
-			rows = append(rows, Route{Method: http.MethodGet, Pattern: pattern, Action: Public, unversioned: true, Handle: c.describe(write)})
+			row(pattern, c.describe(write))
 		}
 	}
 	add(root, d.List)
@@ -42,5 +49,14 @@ func (c Config) describe(write func(discovery.Place) (int, any)) func(*Request) 
 			r.Header().Set("Location", r.URLFor("/"))
 		}
 		return body, nil
+	}
+}
+
+// openAPI answers with the OpenAPI document, which is written when it is first asked for.
+func (a *API) openAPI() func(*Request) (any, error) {
+	document := sync.OnceValues(func() ([]byte, error) { return a.cfg.OpenAPI(a) })
+	return func(*Request) (any, error) {
+		body, err := document()
+		return json.RawMessage(body), err
 	}
 }

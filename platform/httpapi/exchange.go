@@ -29,6 +29,7 @@ type exchange struct {
 	bytes  int64
 	grant  auth.Grant
 	err    error
+	moving *movingBytes // of a Raw row, nil before the caller is known
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -43,6 +44,9 @@ func (x *exchange) WriteHeader(status int) {
 func (x *exchange) Write(b []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
+	}
+	if x.moving != nil {
+		x.moving.out()
 	}
 	n, err := x.ResponseWriter.Write(b)
 	x.bytes += int64(n)
@@ -77,6 +81,9 @@ func (x *exchange) end(r *http.Request) {
 		x.api.cfg.Logger.ErrorContext(r.Context(), "panic while serving a request", "request_id", x.id,
 			"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		p = x.failAfterPanic(r)
+	}
+	if x.moving != nil {
+		x.moving.end()
 	}
 	took := x.api.cfg.Clock.Now().Sub(x.start)
 	x.api.metrics.Count(x.route, r.Method, x.status, took)

@@ -51,13 +51,13 @@ func (x *exchange) write(status int, body []byte) {
 // fail answers with the fault of err.
 func (x *exchange) fail(r *http.Request, err error) {
 	x.err = err
-	// A body that stalls until the deadline cancels the context too, yet someone waits.
-	if errors.Is(r.Context().Err(), context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		x.status = statusGone
-		return
-	}
 	if x.status != 0 { // the answer has begun: it must not look whole
 		panic(http.ErrAbortHandler)
+	}
+	// A body that stalls until the deadline cancels the context too, yet someone waits.
+	if errors.Is(r.Context().Err(), context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		x.write(statusGone, nil) // a caller that only closed its half must not take it for success
+		return
 	}
 	f := x.fault(err)
 	f.Accept = r.Header.Get("Accept")

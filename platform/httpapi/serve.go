@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,12 +30,12 @@ func (x *exchange) serve(r *http.Request, rows []*Route) error {
 	if err != nil {
 		return err
 	}
-	if rows[0].Raw { // the server's timeouts are for requests of bounded size
-		control := http.NewResponseController(x.ResponseWriter)
-		_ = control.SetReadDeadline(time.Time{})
-		_ = control.SetWriteDeadline(time.Time{})
-	}
 	r = r.WithContext(ctx)
+	if rows[0].Raw { // the server's timeouts are for requests of bounded size
+		x.moving = &movingBytes{r.Body, http.NewResponseController(x.ResponseWriter), x.api.cfg.Limits.Timeout}
+		_ = x.moving.control.SetReadDeadline(time.Time{})
+		r.Body = x.moving
+	}
 	req := &Request{Request: r, api: x.api, w: x}
 	if v := x.api.cfg.Versions; rows[0].old {
 		req.Version = v.Min
@@ -118,8 +117,14 @@ func (x *exchange) readBody(r *Request, rows []*Route) (err error) {
 			return errs.Invalidf("%s", x.api.cfg.Fault.Malformed)
 		}
 	}
-	if r.row, err = x.api.cfg.choose(rows, key, r.Version); err != nil || keyed || r.row.Request == nil || r.row.Raw {
+	if r.row, err = x.api.cfg.choose(rows, key, r.Version); err != nil || keyed {
 		return err
+	}
+	if r.row.Raw && r.row.ContentTypes != nil && !r.row.takes(r.Request.Header.Get("Content-Type")) {
+		return errs.New(errs.Unsupported, "%s", x.api.cfg.Fault.MediaType)
+	}
+	if r.row.Request == nil || r.row.Raw {
+		return nil
 	}
 	return x.parse(r, r.row)
 }
@@ -138,12 +143,11 @@ func actionKey(doc any) (key string, err error) {
 // parse reads a bounded body into r.doc; an empty one is null.
 func (x *exchange) parse(r *Request, row *Route) error {
 	limits := x.api.cfg.Limits
-	limit := cmp.Or(row.MaxBody, limits.Body)
 	control := http.NewResponseController(x.ResponseWriter)
 	if deadline, ok := r.Context().Deadline(); ok {
 		_ = control.SetReadDeadline(deadline) // writers that cannot are tests'
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, limit))
+	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, limits.Body))
 	if err == nil { // else it stays, so that the server does not wait for the rest
 		_ = control.SetReadDeadline(time.Time{})
 	}

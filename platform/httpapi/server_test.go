@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -95,5 +96,99 @@ func BenchmarkShow(b *testing.B) {
 		if w.Code != 200 {
 			b.Fatal(w.Body)
 		}
+	}
+}
+
+// bytesAPI takes and gives bytes without an end; done is closed when a handler has ended.
+func bytesAPI(t *testing.T, patience time.Duration, done chan struct{}) *httptest.Server {
+	cfg := config()
+	cfg.Limits.Timeout = patience
+	api, err := httpapi.New(cfg, []httpapi.Route{
+		{Method: "PUT", Pattern: "/bytes", Action: "w:upload", Raw: true, Status: 204, ContentTypes: []string{"application/octet-stream"},
+			Handle: func(r *httpapi.Request) (any, error) {
+				_, err := io.Copy(io.Discard, r.Body)
+				return nil, err
+			}},
+		{Method: "GET", Pattern: "/bytes", Action: "w:download", Raw: true, Handle: func(*httpapi.Request) (any, error) {
+			return httpapi.Stream{Size: 1 << 40, Open: func(context.Context, int64) (io.ReadCloser, error) { return endless{done}, nil }}, nil
+		}},
+	})
+	require.NoError(t, err)
+	srv := httptest.NewServer(api)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// endless is a body of zeros.
+type endless struct{ closed chan struct{} }
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+func (e endless) Close() error {
+	close(e.closed)
+	return nil
+}
+
+func dial(t *testing.T, srv *httptest.Server, request string) net.Conn {
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprint(conn, request)
+	require.NoError(t, err)
+	return conn
+}
+
+const uploadOfTen = "PUT /compute/v2.1/bytes HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\nContent-Type: application/octet-stream\r\nContent-Length: 10\r\n\r\n"
+
+func TestUploadMayTakeLongButNotStall(t *testing.T) {
+	srv := bytesAPI(t, 400*time.Millisecond, nil)
+	conn := dial(t, srv, uploadOfTen)
+	for range 10 { // longer than the timeout of other requests
+		time.Sleep(60 * time.Millisecond)
+		_, err := conn.Write([]byte("x"))
+		require.NoError(t, err)
+	}
+	in := bufio.NewReader(conn)
+	res, err := http.ReadResponse(in, nil)
+	require.NoError(t, err)
+	require.Equal(t, 204, res.StatusCode)
+
+	time.Sleep(500 * time.Millisecond) // nothing of it holds for the connection's next request
+	_, err = fmt.Fprint(conn, uploadOfTen+"x")
+	require.NoError(t, err)
+	res, err = http.ReadResponse(in, nil)
+	require.NoError(t, err)
+	require.Equal(t, 504, res.StatusCode)
+}
+
+func TestUploadThatEndsEarlyIsNoSuccess(t *testing.T) {
+	srv := bytesAPI(t, time.Minute, nil)
+	conn := dial(t, srv, uploadOfTen+"x")
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Equal(t, 499, res.StatusCode)
+}
+
+func TestUploadOfAnotherTypeIsRefused(t *testing.T) {
+	srv := bytesAPI(t, time.Minute, nil)
+	r, err := http.NewRequest("PUT", srv.URL+"/compute/v2.1/bytes", strings.NewReader("{}"))
+	require.NoError(t, err)
+	r.Header.Set("X-Auth-Token", "good")
+	r.Header.Set("Content-Type", "application/json")
+	res, err := srv.Client().Do(r)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 415, res.StatusCode)
+}
+
+func TestDownloadThatNobodyTakesEnds(t *testing.T) {
+	done := make(chan struct{})
+	srv := bytesAPI(t, 50*time.Millisecond, done)
+	dial(t, srv, "GET /compute/v2.1/bytes HTTP/1.1\r\nHost: x\r\nX-Auth-Token: good\r\n\r\n")
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the handler writes to nobody")
 	}
 }

@@ -15,7 +15,7 @@ type Place struct {
 	URL     string            // public, with the prefix: "https://cloud.example/compute"
 	Root    string            // the versioned root below: "/v2.1"
 	OldRoot string            // the root of the version before, "" without one
-	Set     *microversion.Set // nil without microversions
+	Set     *microversion.Set // nil without microversions, which Nova always has
 }
 
 // Document is the version documents of one service, in its original's form.
@@ -29,30 +29,15 @@ type Document struct {
 
 type object = map[string]any
 
-func links(hrefs ...string) []object {
-	var list []object
-	for _, href := range hrefs {
-		list = append(list, object{"rel": "self", "href": href})
-	}
-	return list
-}
+func links(href string) []object { return []object{{"rel": "self", "href": href}} }
 
 func mediaTypes(typ string) []object { return []object{{"base": "application/json", "type": typ}} }
-
-// bounds gives the microversions as text, empty without any.
-func (p Place) bounds() (low, high string) {
-	if p.Set == nil {
-		return "", ""
-	}
-	return p.Set.Min.String(), p.Set.Max.String()
-}
 
 // Nova gives compute's documents; id is "v2.1". The version before is v2.0,
 // where it is served.
 func Nova(id, updated, mediaType string) *Document {
 	entry := func(p Place) object {
-		low, high := p.bounds()
-		return object{"id": id, "status": "CURRENT", "version": high, "min_version": low, "updated": updated, "links": links(p.URL + p.Root + "/")}
+		return object{"id": id, "status": "CURRENT", "version": p.Set.Max.String(), "min_version": p.Set.Min.String(), "updated": updated, "links": links(p.URL + p.Root + "/")}
 	}
 	old := func(p Place) object {
 		return object{"id": "v2.0", "status": "SUPPORTED", "version": "", "min_version": "", "updated": "2011-01-21T11:33:21Z", "links": links(p.URL + p.OldRoot + "/")}

@@ -12,9 +12,8 @@ import (
 // Stream is an answer of bytes. Ranges (206, 416) are served by opening it at
 // an offset.
 type Stream struct {
-	Open        func(ctx context.Context, offset int64) (io.ReadCloser, error)
-	Size        int64  // bytes
-	ContentType string // default application/octet-stream
+	Open func(ctx context.Context, offset int64) (io.ReadCloser, error)
+	Size int64 // bytes
 }
 
 // Serve answers r. Unless a range is asked for, s is opened before anything is
@@ -27,10 +26,7 @@ func Serve(w http.ResponseWriter, r *http.Request, s Stream) error {
 			return src.err
 		}
 	}
-	if s.ContentType == "" {
-		s.ContentType = "application/octet-stream"
-	}
-	w.Header().Set("Content-Type", s.ContentType)
+	w.Header().Set("Content-Type", "application/octet-stream")
 	http.ServeContent(w, r, "", time.Time{}, src)
 	return src.err
 }

@@ -27,7 +27,7 @@ type body struct {
 func (b body) Close() error { b.s.open--; return nil }
 
 func (s *store) stream() stream.Stream {
-	return stream.Stream{Size: int64(len(digits)), ContentType: "text/x", Open: func(_ context.Context, offset int64) (io.ReadCloser, error) {
+	return stream.Stream{Size: int64(len(digits)), Open: func(_ context.Context, offset int64) (io.ReadCloser, error) {
 		s.opened++
 		s.open++
 		return body{strings.NewReader(digits[offset:]), s}, nil
@@ -49,7 +49,7 @@ func TestRangesAreOpenedAtTheirOffset(t *testing.T) {
 		w, err := serve(s.stream(), "GET", ranges)
 		require.NoError(t, err)
 		require.Equal(t, want, w.Body.String(), ranges)
-		require.Equal(t, "text/x", w.Header().Get("Content-Type"))
+		require.Equal(t, "application/octet-stream", w.Header().Get("Content-Type"))
 		require.Equal(t, 1, s.opened, "opened once")
 		require.Zero(t, s.open, "and closed")
 	}
