@@ -2,6 +2,7 @@ package compute
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -59,7 +60,9 @@ func (s *Service) begin(ctx context.Context, id string, rule policy.Action, acti
 }
 
 // settle ends an operation on a server: change says what it is now. One whose
-// task is no longer of the operation was taken over by another, and is left to that.
+// task is no longer of the operation was taken over by another, and is left to
+// that; so is one whose operation was cancelled, unless it is being built:
+// another may have the same task since.
 func (s *Service) settle(ctx context.Context, tx *store.Tx, id string, tasks []TaskState, cause error, change func(srv *Server) (columns []string)) error {
 	if err := s.endAction(ctx, tx, id, cause); err != nil {
 		return err
@@ -70,6 +73,9 @@ func (s *Service) settle(ctx context.Context, tx *store.Tx, id string, tasks []T
 	}
 	if err != nil {
 		return err
+	}
+	if errors.Is(cause, flow.ErrCancelled) && srv.VM != VMBuilding {
+		return nil
 	}
 	columns := change(srv)
 	if err := s.emit(ctx, tx, "updated", srv); err != nil {

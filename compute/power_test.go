@@ -178,3 +178,21 @@ func TestRebuildClaimsWhatTheNewImageNeeds(t *testing.T) {
 	w.idle(t)
 	w.gone(t)
 }
+
+func TestSecondHardRebootTakesOverFromTheFirst(t *testing.T) {
+	w := newWorld(t).run(t)
+	s := w.server(t)
+	require.NoError(t, w.ResetServer(admin(t), s.ID, compute.VMError))
+	fault, reached, release := simcompute.HangAt("start", "begin")
+	defer release()
+	w.hosts["hv1"].SetFault(fault)
+	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoHardReboot))
+	<-reached
+	w.hosts["hv1"].SetFault(nil)
+	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoHardReboot))
+	w.idle(t)
+	got := w.get(t, s.ID)
+	require.Equal(t, "ACTIVE", got.Status())
+	require.Empty(t, got.Task)
+	require.Nil(t, got.Fault)
+}
