@@ -7,9 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/cumulite/cumulite/compute"
@@ -21,9 +19,8 @@ import (
 
 const (
 	convertTime = time.Hour
-	toolMemory  = 1 << 30            // address space of qemu-img
-	toolCPU     = 10 * time.Minute   // its processor time
-	keepUnused  = 7 * 24 * time.Hour // how long an image that no guest uses stays
+	toolMemory  = 1 << 30          // address space of qemu-img
+	toolCPU     = 10 * time.Minute // its processor time
 )
 
 // foreign are the formats that are converted to qcow2 once, by qemu-img's names.
@@ -85,72 +82,6 @@ func (d *Driver) qemuImg(ctx context.Context, limit time.Duration, args []string
 		Path: d.o.QEMUImg, Args: args, Env: []string{"LC_ALL=C"},
 		Limits: command.Limits{Time: limit, Memory: toolMemory, CPU: toolCPU},
 	})
-}
-
-// linkBase makes sure that the guest has its image: a hard link into the
-// cache, which may then forget the image.
-func (d *Driver) linkBase(ctx context.Context, img compute.ImageSpec, dir guestDir) error {
-	if img.ID == "" {
-		return nil
-	}
-	if _, err := os.Stat(dir.base()); err == nil {
-		return nil
-	}
-	return d.fetches.Turn(ctx, img.ID, func() error {
-		cached := filepath.Join(d.dir, "images", img.ID+"."+baseFormat(img))
-		if err := create(cached, func(part string) error { return d.fetch(ctx, img, part) }); err != nil {
-			return err
-		}
-		now := d.o.Clock.Now()
-		return errors.Join(os.Chtimes(cached, now, now), os.Link(cached, dir.base()))
-	})
-}
-
-// fetch gets the image and converts it when it must be.
-func (d *Driver) fetch(ctx context.Context, img compute.ImageSpec, part string) error {
-	d.forgetUnused()
-	if foreign[img.Format] == "" {
-		return d.download(ctx, img, part)
-	}
-	raw := part + ".fetched"
-	defer os.Remove(raw)
-	if err := ignoreMissing(os.Remove(raw)); err != nil {
-		return err
-	}
-	if err := d.download(ctx, img, raw); err != nil {
-		return err
-	}
-	_, err := d.qemuImg(ctx, convertTime, []string{"convert", "-q", "-f", foreign[img.Format], "-O", "qcow2", "--", raw, part})
-	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 {
-		return errs.Invalidf("image %s cannot be converted from %s", img.ID, img.Format).Because(err)
-	}
-	if err != nil {
-		return err
-	}
-	return os.Chmod(part, 0o600)
-}
-
-func (d *Driver) download(ctx context.Context, img compute.ImageSpec, to string) error {
-	return write(to, func(w io.Writer) error { return hosting.CopyImage(ctx, w, d.images, img) })
-}
-
-// forgetUnused removes images that no guest has used for long. An image with a
-// single link is nobody's.
-func (d *Driver) forgetUnused() {
-	entries, err := os.ReadDir(filepath.Join(d.dir, "images"))
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			continue
-		}
-		links := info.Sys().(*syscall.Stat_t).Nlink
-		if links == 1 && d.o.Clock.Now().Sub(info.ModTime()) > keepUnused {
-			_ = os.Remove(filepath.Join(d.dir, "images", e.Name()))
-		}
-	}
 }
 
 // makeConfig makes the config drive anew, or takes it away.

@@ -5,9 +5,9 @@
 //
 // # Files
 //
-// The state directory has images/, one verified image each, fetched once, and
-// guests/, a directory for each guest: base (a hard link to the image, so that
-// the cache may forget it), root.qcow2 over base, ephemeral.raw, swap.raw,
+// The state directory has images/, one verified image each, fetched once and
+// kept for a day when no guest uses it, or until it is deleted, and guests/, a
+// directory for each guest: base (a hard link to the image), root.qcow2 over base, ephemeral.raw, swap.raw,
 // config.iso, console.log, calls. Whatever has its name is whole: files are
 // made under another name, synced and renamed.
 //
@@ -41,6 +41,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
 	"golang.org/x/sys/unix"
@@ -72,6 +73,7 @@ type Driver struct {
 	conn    *conn
 	calls   *hosting.Calls
 	fetches *hosting.Calls // one for each image at a time
+	tidied  atomic.Int64   // when the images were last, by the clock, in ns
 	accel   *prober
 }
 
@@ -135,7 +137,11 @@ func (d *Driver) Describe(ctx context.Context) (compute.HostInfo, error) {
 	}
 	info.Name = cmp.Or(d.o.Name, info.Name)
 	info.Type, info.Address, info.Accel = "QEMU", d.o.Address, string(d.accel.known())
-	info.DiskGiB = int(disk.Blocks * uint64(disk.Bsize) / hosting.GiB)
+	cached, err := d.cached()
+	if err != nil {
+		return compute.HostInfo{}, err
+	}
+	info.DiskGiB = int((int64(disk.Blocks)*disk.Bsize - cached) / hosting.GiB) // images are not claimed by the guests over them
 	info.Abilities = []compute.Ability{compute.CanSuspend, compute.CanWatch}
 	info.Formats = slices.Clone(formats)
 	return info, nil
@@ -171,6 +177,7 @@ func describe(l *golibvirt.Libvirt) (info compute.HostInfo, err error) {
 
 // Guests implements compute.Hypervisor.
 func (d *Driver) Guests(ctx context.Context) ([]compute.Guest, error) {
+	d.tidy(ctx)
 	guests, err := ask(ctx, d.conn, callTime, d.list)
 	for _, g := range guests {
 		trimConsole(d.guest(g.ID).console())

@@ -34,7 +34,6 @@ func TestDriver(t *testing.T) {
 		"formats are spelled out":                testSpelledOut,
 		"a tap is plugged with its MTU":          testTap,
 		"only guests of its own are listed":      testOnlyOwn,
-		"images are shared and forgotten":        testImageCache,
 		"q35 machine with a live interface":      testQ35,
 		"unknown machine type is refused":        testMachineType,
 		"files are for QEMU and root only":       testModes,
@@ -215,20 +214,6 @@ func testOnlyOwn(t *testing.T, b *bench) {
 	}
 	require.Contains(t, b.server.Names(), "stranger", "what is not ours is not removed")
 	require.Contains(t, b.server.Names(), spec.Name)
-}
-
-func testImageCache(t *testing.T, b *bench) {
-	spec := small(b.images.Bootable())
-	require.NoError(t, b.Create(t.Context(), "c", spec))
-	cached := filepath.Join(b.dir, "images", spec.Image.ID+".raw")
-	long := time.Now().Add(-30 * 24 * time.Hour)
-	require.NoError(t, os.Chtimes(cached, long, long))
-	require.NoError(t, b.Create(t.Context(), "c", small(b.images.Bootable())))
-	require.FileExists(t, cached, "a guest uses it")
-
-	require.NoError(t, b.Remove(t.Context(), "r", spec.ID))
-	require.NoError(t, b.Create(t.Context(), "c", small(b.images.Bootable())))
-	require.NoFileExists(t, cached)
 }
 
 func testQ35(t *testing.T, b *bench) {
