@@ -302,3 +302,24 @@ func TestDHCPOptionsAreEncoded(t *testing.T) {
 		{Code: 42, Value: []byte{10, 0, 0, 3}}, {Code: 66, Value: []byte("10.0.0.4")}, {Code: 67, Value: []byte("boot")}, {Code: 26, Value: []byte{5, 120}},
 	}, spec.DHCPOptions)
 }
+
+func TestDeviceOfAPluggedPortIsNotItsOwnersToChange(t *testing.T) {
+	s := newSite(t)
+	s.run(t)
+	s.SetMetadataSource(func(_ context.Context, p *network.Port) (network.Metadata, error) {
+		return network.Metadata{Files: map[string][]byte{"user-data": []byte("secret of " + p.DeviceID)}}, nil
+	})
+	n, _ := s.network(s.ann, "10.0.0.0/24")
+	p := s.served(n)
+	for _, change := range []network.UpdatePort{{DeviceID: to("another's server")}, {DeviceID: to("")}, {DeviceOwner: to("")}} {
+		s.requireFault(second(s.UpdatePort(s.ann, p.ID, change)), errs.Conflict, "PortInUse")
+	}
+	ok(s.UpdatePort(s.ann, p.ID, network.UpdatePort{Name: to("eth0"), DeviceID: &p.DeviceID, DeviceOwner: &p.DeviceOwner}))(s)
+	s.settle()
+	told, _ := s.state.Metadata(p.ID, "user-data")
+	require.Equal(t, "secret of server", string(told))
+
+	ok(s.UpdatePort(s.admin, p.ID, network.UpdatePort{DeviceID: to("moved")}))(s)
+	require.NoError(t, s.Unplug(s.compute(), p.ID))
+	ok(s.UpdatePort(s.ann, p.ID, network.UpdatePort{DeviceID: to("ann's own machine")}))(s)
+}

@@ -54,7 +54,7 @@ func (s *Service) bind(ctx context.Context, portID string, b Binding) error {
 			return err
 		}
 		if p.DeviceID != "" && p.DeviceID != b.DeviceID {
-			return errs.Conflictf("Unable to complete operation on port %s for network %s. Port already has an attached device %s.", p.ID, p.NetworkID, p.DeviceID).WithCode("PortInUse")
+			return p.inUse()
 		}
 		if p.Host == b.Host && p.DeviceID == b.DeviceID && p.DeviceOwner == b.DeviceOwner && p.Status == PortActive {
 			return nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -38,7 +39,9 @@ func (s *Service) mayDeletePort(ctx context.Context, db bun.IDB, p *Port) error 
 }
 
 // mayServe refuses to make a port part of a router or a floating address, or
-// not part of it any more, other than through these.
+// not part of it any more, other than through these; and to say that a port
+// which is plugged in is another device's, since its guest would be told that
+// one's metadata.
 func (s *Service) mayServe(ctx context.Context, db bun.IDB, before, after *Port) error {
 	if before.DeviceOwner == after.DeviceOwner && before.DeviceID == after.DeviceID {
 		return nil
@@ -47,15 +50,20 @@ func (s *Service) mayServe(ctx context.Context, db bun.IDB, before, after *Port)
 	if err != nil {
 		return err
 	}
-	if part {
-		return errs.Conflictf("Unable to complete operation on port %s for network %s. Port already has an attached device %s.",
-			before.ID, before.NetworkID, before.DeviceID).WithCode("PortInUse")
+	if part || before.Host != "" && !seesAll(auth.From(ctx)) {
+		return before.inUse()
 	}
 	if part, err = partOf(ctx, db, after); err == nil && part {
 		return errs.Conflictf("The following device_id %s is not owned by your tenant or matches another tenants router.", after.DeviceID).
 			WithCode("DeviceIDNotOwnedByTenant")
 	}
 	return err
+}
+
+// inUse says that a port is its device's.
+func (p *Port) inUse() error {
+	return errs.Conflictf("Unable to complete operation on port %s for network %s. Port already has an attached device %s.",
+		p.ID, p.NetworkID, p.DeviceID).WithCode("PortInUse")
 }
 
 // readdressed has the hosts know the addresses of a port that has others:

@@ -148,8 +148,7 @@ func (s *Service) addByPort(ctx context.Context, tx *store.Tx, r *Router, at Int
 		return nil, nil, err
 	}
 	if p.DeviceID != "" {
-		return nil, nil, errs.Conflictf("Unable to complete operation on port %s for network %s. Port already has an attached device %s.",
-			p.ID, p.NetworkID, p.DeviceID).WithCode("PortInUse")
+		return nil, nil, p.inUse()
 	}
 	if len(p.Addresses) == 0 {
 		return nil, nil, badRequest("router", "Router port must have at least one fixed IP")

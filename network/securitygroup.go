@@ -254,13 +254,15 @@ func (s *Service) removeRulesAbout(ctx context.Context, tx *store.Tx, groupID st
 }
 
 // checkPortGroups refuses groups that a port of a project may not be in:
-// those of others, and stateful and stateless ones together.
+// those of others, unless an administrator puts it there, and stateful and
+// stateless ones together.
 func (s *Service) checkPortGroups(ctx context.Context, tx *store.Tx, projectID string, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	var found []SecurityGroup
-	if err := tx.NewSelect().Model(&found).Where("id IN (?) AND project_id = ?", bun.List(ids), projectID).Scan(ctx); err != nil {
+	ofAll := auth.From(ctx).HasRole("admin")
+	if err := tx.NewSelect().Model(&found).Where("id IN (?) AND (project_id = ? OR ?)", bun.List(ids), projectID, ofAll).Scan(ctx); err != nil {
 		return err
 	}
 	stateful := map[string]bool{}

@@ -1,12 +1,14 @@
 package network_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -200,4 +202,16 @@ func TestGroupsThatTheServiceMakesDoNotNeedRoomInTheQuota(t *testing.T) {
 	require.Len(t, s.group("web").Rules, 2, "the rules that a group begins with")
 	_, err = s.CreateSecurityGroupRule(s.ann, network.CreateSecurityGroupRule{GroupID: g.ID, Direction: network.Ingress})
 	s.requireFault(err, errs.Quota, "OverQuota")
+}
+
+func TestOnlyAdministratorsPutPortsInGroupsOfOtherProjects(t *testing.T) {
+	s := newSite(t)
+	n, _ := s.network(s.ann, "10.0.0.0/24")
+	foreign := ok(s.CreateSecurityGroup(s.bob, network.CreateSecurityGroup{Name: "bob's"}))(s)
+	p := s.port(s.ann, n)
+	change := network.UpdatePort{Groups: &[]string{foreign.ID}}
+	for _, ctx := range []context.Context{s.ann, auth.AsService(s.ann, "compute")} {
+		s.requireFault(second(s.UpdatePort(ctx, p.ID, change)), errs.NotFound, "SecurityGroupNotFound")
+	}
+	require.Equal(t, []string{foreign.ID}, ok(s.UpdatePort(s.admin, p.ID, change))(s).Groups)
 }

@@ -198,7 +198,7 @@ type link struct {
 // pageLinks gives the links around a page of these ids. As in the original,
 // the last page is known by not being full, so that one may follow that is empty.
 func pageLinks(r *httpapi.Request, q store.Query, ids []string, more bool) (links []link) {
-	if q.Limit == 0 && more { // the page is ours: lists without a limit have none in the original
+	if q.Limit == 0 && more && len(ids) > 0 { // the page is ours: lists without a limit have none in the original
 		return []link{{"next", r.NextLink(ids[len(ids)-1])}}
 	}
 	if q.Limit == 0 {
