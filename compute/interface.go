@@ -13,7 +13,8 @@ import (
 )
 
 // Addresses gives the interfaces of servers that the caller was shown, with
-// their addresses and security groups, by the servers' ids.
+// their addresses and security groups, by the servers' ids. What other projects
+// say of their ports makes them no interfaces of a server.
 func (s *Service) Addresses(ctx context.Context, list []Server) (map[string][]network.Attachment, error) {
 	if len(list) == 0 {
 		return map[string][]network.Attachment{}, nil
@@ -22,7 +23,17 @@ func (s *Service) Addresses(ctx context.Context, list []Server) (map[string][]ne
 	for i := range list {
 		ids[i] = list[i].ID
 	}
-	return s.Networks.Attachments(asCompute(ctx), ids)
+	all, err := s.Networks.Attachments(asCompute(ctx), ids)
+	for i := range list {
+		srv := &list[i]
+		all[srv.ID] = slices.DeleteFunc(all[srv.ID], func(a network.Attachment) bool { return !srv.owns(&a.Port) })
+	}
+	return all, err
+}
+
+// owns tells whether a port that is said to be a server's is.
+func (srv *Server) owns(p *network.Port) bool {
+	return p.ProjectID == srv.ProjectID || slices.ContainsFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == p.ID })
 }
 
 // ServerAddresses gives the interfaces of a server with their addresses.
@@ -49,10 +60,11 @@ func (s *Service) GetInterface(ctx context.Context, id, portID string) (*network
 }
 
 func (s *Service) attachments(ctx context.Context, rule policy.Action, id string) ([]network.Attachment, error) {
-	if _, err := s.findServer(ctx, s.DB.Read(), rule, id); err != nil {
+	srv, err := s.findServer(ctx, s.DB.Read(), rule, id)
+	if err != nil {
 		return nil, err
 	}
-	all, err := s.Networks.Attachments(asCompute(ctx), []string{id})
+	all, err := s.Addresses(ctx, []Server{*srv})
 	return all[id], err
 }
 

@@ -43,7 +43,7 @@ func (s *Service) metadataOf(ctx context.Context, srv *Server) (map[string][]byt
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Networks.Attachments(asCompute(ctx), []string{srv.ID})
+	all, err := s.Addresses(ctx, []Server{*srv})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -316,4 +318,24 @@ func TestListsTakeTheSameNumberOfQueriesForAnyNumberOfServers(t *testing.T) {
 	w.server(t, func(in *compute.CreateServer) { in.Min = 6 })
 	require.Equal(t, one, list())
 	require.Less(t, one, int64(15))
+}
+
+func TestPortsOfOtherProjectsAreNoneOfAServer(t *testing.T) {
+	w := newWorld(t).run(t)
+	s := w.server(t)
+	own, err := w.ListInterfaces(member(t), s.ID)
+	require.NoError(t, err)
+	require.Len(t, own, 1)
+	foreign := as(t, "p2", "member", "reader")
+	_, err = w.net.CreatePort(foreign, network.CreatePort{NetworkID: w.addNetworkOf(t, "p2", "10.66.0.0/24"), DeviceID: s.ID, DeviceOwner: "compute:nova"})
+	require.NoError(t, err)
+	list, err := w.ListInterfaces(member(t), s.ID)
+	require.NoError(t, err)
+	require.Equal(t, own, list)
+	all, err := w.Addresses(member(t), []compute.Server{*s})
+	require.NoError(t, err)
+	require.Equal(t, own, all[s.ID])
+	files, err := w.Metadata(auth.AsService(admin(t), "network"), s.ID)
+	require.NoError(t, err)
+	require.NotContains(t, string(files["openstack/latest/network_data.json"]), "10.66.")
 }
