@@ -17,6 +17,8 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, key string) error {
 		return errs.Wrap(err, "cancel the operations of %s", key)
 	}
 	tx.AfterCommit(func() {
+		e.claiming.Lock() // the claim may have been before and its worker not yet be there
+		defer e.claiming.Unlock()
 		for id := range ids {
 			e.interrupt(id, ErrCancelled)
 		}

@@ -131,11 +131,7 @@ func (e *Engine) kill() {
 	}
 }
 
-func (e *Engine) busy() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.running)
-}
+func (e *Engine) busy() int { return len(e.atWork()) }
 
 // notify tells those who wait in Idle to look again.
 func (e *Engine) notify() {

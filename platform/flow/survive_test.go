@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -203,5 +204,25 @@ func TestAClockThatGoesBackStopsNoHeartbeat(t *testing.T) {
 		y.start(h, "other", args{}) // wakes the dispatcher, as time would
 		synctest.Wait()
 		require.Contains(t, y.said(), "undo a")
+	})
+}
+
+func TestACancelAtAnyMomentOfAClaimIsHeard(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		e := y.engine("one")
+		op := y.operation()
+		op.Steps[0].Do = y.hanging("hang")
+		h := flow.Register(e, op)
+		y.run(e)
+		for i := range 300 {
+			key := fmt.Sprint(i)
+			y.start(h, key, args{})
+			for range i % 30 {
+				runtime.Gosched()
+			}
+			y.cancel(e, key)
+			synctest.Wait()
+			require.Empty(t, y.list(e, key), "no heartbeat was needed")
+		}
 	})
 }
