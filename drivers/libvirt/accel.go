@@ -129,12 +129,12 @@ func tryKVM(ctx context.Context, kernel, qemu string) error {
 	if kernel == "" {
 		return fmt.Errorf("no kernel to prove it with")
 	}
-	return bootKernel(ctx, KVM, kernel, qemu)
+	return bootKernel(ctx, KVM, kernel, qemu, probeTime)
 }
 
 // bootKernel boots a kernel to its first process; an error says that it did
 // not come there in time.
-func bootKernel(ctx context.Context, accel Accel, kernel, qemu string) error {
+func bootKernel(ctx context.Context, accel Accel, kernel, qemu string, within time.Duration) error {
 	dir, err := os.MkdirTemp("", "cumulite-probe-")
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func bootKernel(ctx context.Context, accel Accel, kernel, qemu string) error {
 			"-sandbox", "on", "-serial", "stdio", "-kernel", kernel, "-initrd", initrd,
 			"-append", "console=ttyS0 quiet panic=-1",
 		},
-		Limits: command.Limits{Time: probeTime, Output: 64 << 10},
+		Limits: command.Limits{Time: within, Output: 64 << 10},
 	})
 	if bytes.Contains(out, bytes.TrimSpace([]byte(probeMessage))) {
 		return nil // whatever came after it

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,14 +25,14 @@ func TestProbedKernelComesToItsFirstProcess(t *testing.T) {
 	// Emulation shows that the probe's kernel, console and init do their part:
 	// when KVM then fails, it is KVM.
 	o := probeOptions(t, guest.Image(t).Kernel)
-	require.NoError(t, bootKernel(t.Context(), TCG, o.ProbeKernel, o.QEMU))
+	require.NoError(t, bootKernel(t.Context(), TCG, o.ProbeKernel, o.QEMU, time.Minute))
 }
 
 func TestKernelThatDoesNotBootProvesNothing(t *testing.T) {
 	kernel := filepath.Join(t.TempDir(), "kernel")
 	require.NoError(t, os.WriteFile(kernel, []byte("no kernel"), 0o600))
 	o := probeOptions(t, kernel)
-	require.Error(t, bootKernel(t.Context(), TCG, kernel, o.QEMU))
+	require.Error(t, bootKernel(t.Context(), TCG, kernel, o.QEMU, probeTime))
 }
 
 func TestProbeIsRememberedForThisBootQEMUAndKernel(t *testing.T) {
