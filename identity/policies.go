@@ -96,7 +96,7 @@ func Policies() []policy.Rule {
 		{Action: "admin_required", Check: "role:admin", Doc: "Who is an administrator."},
 		{Action: "domain_managed_target_role", Check: "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
 			Doc: "The roles that a manager of a domain may give and take."},
-		{Action: "service_role", Check: "role:service", Doc: "Who speaks for a service."},
+		{Action: "service_role", Check: "role:service or token.roles:service", Doc: "Who speaks for a service, this cloud's or another."},
 		{Action: "service_or_admin", Check: "rule:admin_required or rule:service_role", Doc: "Administrators and services."},
 		{Action: "owner", Check: "user_id:%(user_id)s", Doc: "Who it belongs to."},
 		{Action: "admin_or_owner", Check: "rule:admin_required or rule:owner", Doc: "Administrators and owners."},

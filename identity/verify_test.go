@@ -340,3 +340,20 @@ func TestOnlyUnscopedTokensAreRescopedWhenOthersAreRefused(t *testing.T) {
 	_, err = s.Authenticate(t.Context(), byToken(first.Text), onProject(web))
 	require.NoError(t, err)
 }
+
+// The users of services that are none of this cloud's own have the role service.
+func TestUsersWithTheRoleServiceValidateTokensAndGainNothingElse(t *testing.T) {
+	w, _, web, issued := member(t)
+	swift := w.user(t, "swift")
+	w.give(t, swift.ID, auth.ServiceRole, identity.OnProject, web.ID, false)
+	theirs := w.login(t, byName("swift", "pass-swift"), onProject(web))
+	ctx := auth.With(t.Context(), theirs.Grant)
+	shown, err := w.ValidateToken(ctx, issued.Text, false)
+	require.NoError(t, err)
+	require.Equal(t, issued.Grant.UserID(), shown.Grant.UserID())
+	require.False(t, theirs.Grant.HasRole(auth.ServiceRole))
+	kind(t, errs.Forbidden, w.CheckToken(ctx, issued.Text, false))
+	kind(t, errs.Forbidden, w.RevokeToken(ctx, issued.Text))
+	_, err = w.ValidateToken(auth.With(t.Context(), issued.Grant), theirs.Text, false)
+	kind(t, errs.Forbidden, err)
+}
