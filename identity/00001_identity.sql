@@ -2,6 +2,10 @@
 CREATE TABLE identity_revision (revision BIGINT NOT NULL);
 INSERT INTO identity_revision (revision) VALUES (1);
 
+-- When the keys of tokens were rotated last; null until that is first asked.
+CREATE TABLE identity_keys (rotated_at TIMESTAMP);
+INSERT INTO identity_keys (rotated_at) VALUES (NULL);
+
 CREATE TABLE identity_domains (
 	id TEXT NOT NULL PRIMARY KEY,
 	version BIGINT NOT NULL,

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cumulite/cumulite/platform/errs"
@@ -9,8 +10,8 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// pruneEvery is how often revocations of tokens that have expired are removed.
-const pruneEvery = time.Hour
+// upkeepEvery is how often keys are looked at, and revocations of tokens that have expired are removed.
+const upkeepEvery = time.Hour
 
 // unrevoked tells that a token, or the first of its chain, was revoked.
 func (s *Service) unrevoked(ctx context.Context, audits []string) error {
@@ -46,11 +47,11 @@ func (s *Service) Prune(ctx context.Context) error {
 	})
 }
 
-func (s *Service) runPrune(ctx context.Context) {
+func (s *Service) runUpkeep(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "expired revocations were not removed", "error", err)
+		if err := errors.Join(s.Prune(ctx), s.RotateKeys(ctx)); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "expired revocations were not removed, or keys not rotated", "error", err)
 		}
-		sleep(ctx, s.Clock, pruneEvery)
+		sleep(ctx, s.Clock, upkeepEvery)
 	}
 }

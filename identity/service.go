@@ -93,12 +93,12 @@ func New(deps Deps, opts *Options) (*Service, error) {
 	}, nil
 }
 
-// Run learns of changes that other processes make and forgets what has
-// expired, until ctx is done. Without it each verification asks the database.
+// Run learns of changes that other processes make, forgets what has expired
+// and rotates the keys of tokens, until ctx is done. Without it each verification asks the database.
 func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.revision.follow(ctx, s.log) })
-	wg.Go(func() { s.runPrune(ctx) })
+	wg.Go(func() { s.runUpkeep(ctx) })
 	wg.Wait()
 	return nil
 }

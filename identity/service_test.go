@@ -25,6 +25,8 @@ type world struct {
 	clk   *clock.Manual
 	db    *store.Store
 	keys  *token.Keys
+
+	keyDir string
 }
 
 func as(ctx context.Context, c auth.Claims, roles ...string) context.Context {
@@ -37,14 +39,15 @@ func as(ctx context.Context, c auth.Claims, roles ...string) context.Context {
 func newWorld(t testing.TB) *world {
 	db := storetest.Open(t, event.Migrations(), identity.Migrations())
 	clk := clock.NewManual(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
-	keys, err := token.OpenKeys(filepath.Join(t.TempDir(), "keys"))
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys, err := token.OpenKeys(dir)
 	require.NoError(t, err)
 	s, err := identity.New(identity.Deps{DB: db, Clock: clk, Events: event.New(db, clk, nil), Keys: keys}, &identity.Options{PasswordCost: 4})
 	require.NoError(t, err)
 	admin := as(t.Context(), auth.Claims{User: auth.Ref{ID: "root"}, Project: auth.Ref{ID: "p0"}, Domain: auth.Ref{ID: "default"}}, "admin")
 	_, err = s.CreateDomain(admin, identity.CreateDomain{ID: "default", Name: "Default"})
 	require.NoError(t, err)
-	return &world{s, admin, clk, db, keys}
+	return &world{s, admin, clk, db, keys, dir}
 }
 
 // role gives the id of a role.

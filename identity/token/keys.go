@@ -40,11 +40,24 @@ func OpenKeys(dir string) (*Keys, error) {
 		return nil, err
 	}
 	if len(numbers) == 0 {
-		if err := errors.Join(k.write(1), k.write(0)); err != nil {
+		if err := k.write(1); err != nil {
 			return nil, err
 		}
 	}
+	if _, err := k.staged(); err != nil {
+		return nil, err
+	}
 	return k, k.reload()
+}
+
+// staged gives the names of the keys, once one is staged: there is none where
+// a process was killed before it had made it.
+func (k *Keys) staged() ([]int, error) {
+	numbers, err := k.numbers()
+	if err != nil || len(numbers) > 0 && numbers[len(numbers)-1] == 0 {
+		return numbers, err
+	}
+	return append(numbers, 0), k.write(0)
 }
 
 // Rotate makes the staged key the primary, stages a new one, and removes the
@@ -53,12 +66,9 @@ func (k *Keys) Rotate(maxActive int) error {
 	if maxActive < 1 {
 		return errs.Invalidf("At least one key must remain.")
 	}
-	numbers, err := k.numbers()
+	numbers, err := k.staged()
 	if err != nil {
 		return err
-	}
-	if len(numbers) == 0 || numbers[len(numbers)-1] != 0 {
-		return fmt.Errorf("%s has no staged key", k.dir)
 	}
 	next := numbers[0] + 1
 	if err := os.Rename(k.path(0), k.path(next)); err != nil {

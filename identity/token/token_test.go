@@ -190,3 +190,19 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+func TestRotationThatWasCutIsEnded(t *testing.T) {
+	k, dir := keys(t)
+	old, err := k.Seal(some())
+	require.NoError(t, err)
+	for _, again := range []func() error{
+		func() error { return k.Rotate(4) },
+		func() (err error) { k, err = token.OpenKeys(dir); return err },
+	} {
+		require.NoError(t, os.Remove(filepath.Join(dir, "0"))) // killed before another was staged
+		require.NoError(t, again())
+		require.FileExists(t, filepath.Join(dir, "0"))
+		_, err = k.Open(old)
+		require.NoError(t, err)
+	}
+}
