@@ -85,8 +85,9 @@ func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out 
 	}
 	logger := newLogger(c.LogLevel)
 	registry := prometheus.NewRegistry()
+	var opened *cloud.Cloud // before the server runs
 	server, err := serve.Listen(ctx, serve.Options{Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, InsecureHTTP: c.InsecureHTTP,
-		Operator: c.Operator, Metrics: registry, Logger: logger})
+		Operator: c.Operator, Metrics: registry, Healthy: func(ctx context.Context) error { return opened.Healthy(ctx) }, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -94,8 +95,8 @@ func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out 
 	if c.PublicURL == "" {
 		c.PublicURL = server.URL()
 	}
-	opened, clouds, err := open(ctx, c, drivers, logger, registry)
-	if err != nil {
+	var clouds string
+	if opened, clouds, err = open(ctx, c, drivers, logger, registry); err != nil {
 		return err
 	}
 	defer func() {
