@@ -13,6 +13,7 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -81,9 +82,7 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Bus {
 	if opts != nil {
 		b.opts = *opts
 	}
-	if b.opts.Logger == nil {
-		b.opts.Logger = slog.New(slog.DiscardHandler)
-	}
+	b.opts.Logger = cmp.Or(b.opts.Logger, slog.New(slog.DiscardHandler))
 	if b.opts.Retention <= 0 {
 		b.opts.Retention = 7 * 24 * time.Hour
 	}

@@ -44,12 +44,7 @@ func New(cfg Config, routes []Route) (*API, error) {
 		return nil, fmt.Errorf("httpapi: Service, Verifier and Fault are required")
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = clock.System()
-	}
+	cfg.Logger, cfg.Clock = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), cmp.Or(cfg.Clock, clock.System())
 	a := &API{cfg: cfg, routes: slices.Clone(routes), mux: http.NewServeMux(), entries: map[string]*entry{}}
 	var err error
 	if a.metrics, err = metrics.New(cfg.Metrics, cfg.Service); err != nil {

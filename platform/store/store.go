@@ -18,6 +18,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -113,9 +114,7 @@ func Open(ctx context.Context, e Engine, opts *Options, m ...Migrations) (*Store
 	if opts != nil {
 		o = *opts
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Fault == nil {
 		o.Fault = func(string) error { return nil }
 	}
