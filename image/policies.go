@@ -36,7 +36,7 @@ func Policies() []policy.Rule {
 		{Action: ActionCommunize, Check: member, Scopes: project, Doc: "Make an image a community image."},
 		{Action: ActionUpload, Check: member, Scopes: project, Doc: "Upload the bytes of an image."},
 		{Action: ActionDownload, Check: seen, Scopes: project, Doc: "Download the bytes of an image."},
-		{Action: ActionDeactivate, Check: admin, Scopes: project, Doc: "Deactivate an image."},
-		{Action: ActionReactivate, Check: admin, Scopes: project, Doc: "Reactivate an image."},
+		{Action: ActionDeactivate, Check: member, Scopes: project, Doc: "Deactivate an image."},
+		{Action: ActionReactivate, Check: member, Scopes: project, Doc: "Reactivate an image."},
 	}
 }

@@ -24,6 +24,7 @@ func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	cfg.OldRoot = "/v2"
 	cfg.Fault = fault.Nova()
 	cfg.RequestIDHeader = "X-Compute-Request-Id"
+	cfg.StrictPaths = true
 	cfg.StrictQuery = httpapi.V("2.75")
 	cfg.Versions = &httpapi.Microversions{Min: httpapi.V("2.1"), Max: httpapi.V("2.96"), Type: "compute", LegacyHeader: "X-OpenStack-Nova-API-Version"}
 	cfg.Document = discovery.Nova("v2.1", "2013-07-23T11:33:21Z", "application/vnd.openstack.compute+json;version=2.1")

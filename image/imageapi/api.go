@@ -5,6 +5,7 @@ package imageapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/cumulite/cumulite/image"
 	"github.com/cumulite/cumulite/platform/httpapi"
@@ -12,8 +13,9 @@ import (
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
 )
 
-// patchTypes are the media types of PATCH: JSON patch as Glance speaks it.
-var patchTypes = []string{"application/openstack-images-v2.1-json-patch"}
+// patchTypes are the media types of PATCH: JSON patch as Glance speaks it, and
+// in the form of its first drafts.
+var patchTypes = []string{"application/openstack-images-v2.1-json-patch", draftPatch}
 
 type handler struct{ images *image.Service }
 
@@ -23,8 +25,9 @@ func New(images *image.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	h := handler{images}
 	cfg.Service, cfg.Title, cfg.Root = "image", "Image API", "/v2"
 	cfg.Fault = fault.Glance()
+	cfg.StrictPaths = true
 	cfg.Document = discovery.Glance("v2.9", "v2.7", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
-	return httpapi.New(cfg, []httpapi.Route{
+	return httpapi.New(cfg, append(h.schemaRows(), []httpapi.Route{
 		{Method: "POST", Pattern: "/images", Action: image.ActionAdd, Request: newImage{}, Response: imageBody{}, Status: http.StatusCreated, Handle: httpapi.Body(h.create)},
 		{Method: "GET", Pattern: "/images", Action: image.ActionList, Response: imageList{}, Handle: h.list},
 		{Method: "GET", Pattern: "/images/{image_id}", Action: image.ActionGet, Response: imageBody{}, Handle: h.show},
@@ -36,7 +39,7 @@ func New(images *image.Service, cfg httpapi.Config) (*httpapi.API, error) {
 		{Method: "DELETE", Pattern: "/images/{image_id}/tags/{tag}", Action: image.ActionModify, Status: http.StatusNoContent, Handle: h.removeTag},
 		{Method: "POST", Pattern: "/images/{image_id}/actions/deactivate", Action: image.ActionDeactivate, Status: http.StatusNoContent, Handle: h.deactivate},
 		{Method: "POST", Pattern: "/images/{image_id}/actions/reactivate", Action: image.ActionReactivate, Status: http.StatusNoContent, Handle: h.reactivate},
-	})
+	}...))
 }
 
 func (h handler) create(r *httpapi.Request, in *newImage) (any, error) {
@@ -84,6 +87,11 @@ func (h handler) update(r *httpapi.Request, in *[]change) (any, error) {
 	i, err := h.images.GetImage(r.Ctx(), r.PathValue("image_id"))
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(r.Request.Header.Get("Content-Type"), draftPatch) {
+		for n := range *in {
+			(*in)[n].fromDraft()
+		}
 	}
 	changes, err := patch(i, *in)
 	if err != nil {

@@ -148,6 +148,34 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	require.Equal(t, i.UpdatedAt, got.UpdatedAt)
 }
 
+// Tempest speaks the draft, glanceclient asks for the schemas, and neither takes
+// the path of an image without its id for that of all images.
+func TestOldPatchesSchemasAndEmptyIDs(t *testing.T) {
+	api, w := serve(t)
+	i := w.Create(t)
+	c := client(t, api, "member")
+	path := "/image/v2/images/" + i.ID
+	p := c.With("Content-Type", "application/openstack-images-v2.0-json-patch")
+	var got object
+	p.Do("PATCH", path, []object{{"replace": "/name", "value": "old"}, {"add": "/x", "value": "1"}, {"add": "/y", "value": "2"}, {"remove": "/x"}}).Want(200).JSON(&got)
+	require.Equal(t, "old", got["name"])
+	require.Equal(t, "2", got["y"])
+	require.NotContains(t, got, "x")
+	p.Do("PATCH", path, []object{{"op": "replace", "path": "/name", "value": "new"}}).Want(400)
+	p.Do("PATCH", path, []object{{"replace": "/name", "add": "/x", "value": "new"}}).Want(400)
+	c.With("Content-Type", "application/openstack-images-v2.1-json-patch").Do("PATCH", path, []object{{"replace": "/name", "value": "new"}}).Want(400)
+
+	for _, name := range []string{"image", "images"} {
+		var schema object
+		c.Get("/image/v2/schemas/" + name).Want(200).JSON(&schema)
+		require.Equal(t, name, schema["name"])
+		require.NotEmpty(t, schema["properties"])
+	}
+	c.Get("/image/v2/images/").Want(404)
+	c.Do("DELETE", "/image/v2/images/", nil).Want(404)
+	c.Get("/image/v2/").Want(300)
+}
+
 func TestVersionDocumentNeedsNoToken(t *testing.T) {
 	api, _ := serve(t)
 	c := httpapitest.Client{T: t, Handler: api}
@@ -184,6 +212,8 @@ func TestWalk(t *testing.T) {
 			return call
 		},
 		Expect: map[string]string{
+			"GET /schemas/image":                         "200",
+			"GET /schemas/images":                        "200",
 			"POST /images":                               "201 403 201 201",
 			"GET /images":                                "200",
 			"GET /images/{image_id}":                     "404 200 200 200",
@@ -193,8 +223,8 @@ func TestWalk(t *testing.T) {
 			"GET /images/{image_id}/file":                "404 204 204 204",
 			"PUT /images/{image_id}/tags/{tag}":          "404 403 204 204",
 			"DELETE /images/{image_id}/tags/{tag}":       "404 403 204 204",
-			"POST /images/{image_id}/actions/deactivate": "404 403 403 204",
-			"POST /images/{image_id}/actions/reactivate": "404 403 403 204",
+			"POST /images/{image_id}/actions/deactivate": "404 403 204 204",
+			"POST /images/{image_id}/actions/reactivate": "404 403 204 204",
 		},
 	})
 }

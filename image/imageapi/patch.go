@@ -9,17 +9,41 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 )
 
-// change is one operation of a JSON patch.
+// draftPatch is the media type of JSON patches as the standard's first drafts had them.
+const draftPatch = "application/openstack-images-v2.0-json-patch"
+
+// change is one operation of a JSON patch. In a draft its path is the value of
+// what it does, {"replace": "/name", "value": "x"}.
 type change struct {
-	Op    string `json:"op" api:"required,enum=add|replace|remove"`
-	Path  string `json:"path" api:"required"`
-	Value any    `json:"value"`
+	Op      string `json:"op" api:"enum=add|replace|remove"`
+	Path    string `json:"path"`
+	Value   any    `json:"value"`
+	Add     string `json:"add"`
+	Replace string `json:"replace"`
+	Remove  string `json:"remove"`
+}
+
+// plain tells whether c is of the standard's form.
+func (c change) plain() bool { return c.Op != "" && c.Path != "" && c.Add+c.Replace+c.Remove == "" }
+
+// fromDraft gives c the standard's form; what does several things, or nothing, stays as it is.
+func (c *change) fromDraft() {
+	for op, path := range map[string]string{"add": c.Add, "replace": c.Replace, "remove": c.Remove} {
+		if plain := (change{Op: op, Path: path, Value: c.Value}); c.Op+c.Path == "" && c.Add+c.Replace+c.Remove == path && path != "" {
+			*c = plain
+			return
+		}
+	}
+	*c = change{}
 }
 
 // patch turns a JSON patch of i into an update. An attribute of the image can
 // only be replaced, a property also added and removed.
 func patch(i *image.Image, changes []change) (in image.UpdateImage, err error) {
 	for _, c := range changes {
+		if !c.plain() {
+			return in, errs.Invalidf("An operation of a patch is one of add, replace and remove, with the path of what it changes.")
+		}
 		name, err := attribute(c.Path)
 		if err != nil {
 			return in, err

@@ -132,6 +132,7 @@ type Config struct {
 	Document        *discovery.Document        // the version documents at Prefix and Prefix+Root; nil serves none
 	OpenAPI         func(*API) ([]byte, error) // writes the document at Prefix/openapi.json, openapi.Document; nil serves none
 	StrictQuery     Version                    // from here on unknown parameters of rows with a Query are refused, before they are ignored; zero: Loose decides
+	StrictPaths     bool                       // a slash at a path's end is that of a missing id, as in compute and image; otherwise it is ignored
 	SelectFields    bool                       // answers to GET are cut to the query's fields=, as in network
 	RequestIDHeader string                     // a second header with the request id, "X-Compute-Request-Id"
 	Vary            string                     // the header of requests that answers are said to depend on, beside the microversion's

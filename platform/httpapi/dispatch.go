@@ -139,11 +139,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := a.begin(w, r)
 	defer x.end(r)
 	trimmed, ok := trim(r)
-	if !ok {
+	if !ok || a.cfg.StrictPaths && trimmed.URL.Path != r.URL.Path && !a.document(trimmed.URL.Path) {
 		x.fail(r, errNoPath)
 		return
 	}
 	a.mux.ServeHTTP(x, trimmed)
+}
+
+// document tells whether a path is that of a version document.
+func (a *API) document(path string) bool {
+	e := a.entries[path]
+	return path == "/" || e != nil && slices.ContainsFunc(e.rows[http.MethodGet], func(r *Route) bool { return r.unversioned })
 }
 
 var errNoPath = errs.NotFoundf("The resource could not be found.")
