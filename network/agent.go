@@ -40,11 +40,11 @@ var (
 	switchAgent = Agent{Type: "Open vSwitch agent", Binary: "neutron-openvswitch-agent", Topic: "N/A"}
 )
 
-// ListAgents gives the agents of all hosts, by host and type. It asks the
-// hosts whether they are there, all at once.
+// ListAgents gives the agents of all hosts, by host and type: none to those
+// who may not see them. It asks the hosts whether they are there, all at once.
 func (s *Service) ListAgents(ctx context.Context) (all []Agent, err error) {
-	if err := s.policy.Check(ctx, ActionGetAgent, nil); err != nil {
-		return nil, err
+	if !s.policy.Allows(ctx, ActionGetAgent, nil) {
+		return nil, nil
 	}
 	var asked sync.WaitGroup
 	for host := range s.Drivers {

@@ -244,17 +244,36 @@ func (s *Service) DeleteFloatingIP(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		p, err := wholePort(ctx, tx, f.FloatingPortID)
-		if err != nil {
-			return err
-		}
-		if err := floatingIPs.remove(ctx, s, tx, f); err != nil {
-			return err
-		}
-		if err := s.removePort(ctx, tx, p); err != nil {
-			return err
-		}
-		_, err = s.floatingChanged(ctx, tx, f)
-		return err
+		return s.removeFloatingIP(ctx, tx, f)
 	})
+}
+
+func (s *Service) removeFloatingIP(ctx context.Context, tx *store.Tx, f *FloatingIP) error {
+	p, err := wholePort(ctx, tx, f.FloatingPortID)
+	if err != nil {
+		return err
+	}
+	if err := floatingIPs.remove(ctx, s, tx, f); err != nil {
+		return err
+	}
+	if err := s.removePort(ctx, tx, p); err != nil {
+		return err
+	}
+	_, err = s.floatingChanged(ctx, tx, f)
+	return err
+}
+
+// removeFreeFloatingIPs gives back the floating addresses of a network that
+// lead nowhere: they do not keep it.
+func (s *Service) removeFreeFloatingIPs(ctx context.Context, tx *store.Tx, networkID string) error {
+	var free []FloatingIP
+	if err := tx.NewSelect().Model(&free).Where("network_id = ? AND port_id = ''", networkID).Scan(ctx); err != nil {
+		return err
+	}
+	for i := range free {
+		if err := s.removeFloatingIP(ctx, tx, &free[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

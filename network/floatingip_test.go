@@ -147,6 +147,23 @@ func TestOneOfTwoFloatingIPsGetsThePort(t *testing.T) {
 	require.Equal(t, len(failed)-1, refused)
 }
 
+func TestFloatingIPThatLeadsNowhereGoesWithItsNetwork(t *testing.T) {
+	s := newSite(t)
+	outside, _ := s.external("203.0.113.0/24")
+	f := ok(s.CreateFloatingIP(s.ann, network.CreateFloatingIP{NetworkID: outside.ID}))(s)
+	require.NoError(t, s.DeleteNetwork(s.admin, outside.ID))
+	_, err := s.GetFloatingIP(s.ann, f.ID)
+	s.requireFault(err, errs.NotFound, "FloatingIPNotFound")
+
+	r := newRouted(t)
+	free, used := r.floating(), r.floating()
+	used = ok(r.lead(used, r.port(r.ann, r.inside).ID))(r.site)
+	r.requireFault(r.DeleteNetwork(r.admin, r.outside.ID), errs.Conflict, "NetworkInUse")
+	for _, kept := range []string{free.ID, used.ID} {
+		ok(r.GetFloatingIP(r.ann, kept))(r.site)
+	}
+}
+
 func TestDeletedPortFreesItsFloatingIP(t *testing.T) {
 	s := newRouted(t)
 	p, f := s.port(s.ann, s.inside), s.floating()

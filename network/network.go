@@ -213,6 +213,9 @@ func (s *Service) DeleteNetwork(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
+		if err := s.removeFreeFloatingIPs(ctx, tx, id); err != nil {
+			return err
+		}
 		used, err := tx.NewSelect().Model((*Port)(nil)).Where("network_id = ?", id).Exists(ctx)
 		if err != nil {
 			return err

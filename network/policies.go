@@ -76,7 +76,7 @@ func subnetRules() []policy.Rule {
 	return slices.Concat(
 		rulesFor("Create a subnet.", ActionCreateSubnet, adminOrNetMember),
 		rulesFor("Set the field of a new subnet.", ActionCreateSubnet, onlyAdmin, "service_types"),
-		rulesFor("Show a subnet.", ActionGetSubnet, adminOrReader+" or "+netReader+" or "+service+" or rule:shared or rule:external_network"),
+		rulesFor("Show a subnet.", ActionGetSubnet, adminOrReader+" or "+netReader+" or "+service+" or rule:shared"),
 		rulesFor("Update a subnet.", ActionUpdateSubnet, change),
 		rulesFor("Update the field of a subnet.", ActionUpdateSubnet, onlyAdmin, "service_types"),
 		rulesFor("Delete a subnet.", ActionDeleteSubnet, change))

@@ -89,7 +89,7 @@ var subnets = kind[Subnet, *Subnet]{
 	)},
 	visible: func(g auth.Grant, q *bun.SelectQuery) *bun.SelectQuery {
 		return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-			return own(g, q).WhereOr("?TableAlias.network_id IN (SELECT id FROM network_networks WHERE shared OR external OR project_id = ? AND ? <> '')", g.ProjectID(), g.ProjectID())
+			return own(g, q).WhereOr("?TableAlias.network_id IN (SELECT id FROM network_networks WHERE shared OR project_id = ? AND ? <> '')", g.ProjectID(), g.ProjectID())
 		})
 	},
 	load: func(ctx context.Context, db bun.IDB, rows []Subnet) error {

@@ -128,12 +128,12 @@ func TestWalk(t *testing.T) {
 		"GET /quotas/{project_id}/details":      "403 200 200 200",
 		"GET /quotas/{project_id}/details.json": "403 200 200 200",
 
-		"GET /agents":                         "403 403 403 200",
-		"GET /agents/{id}":                    "403 403 403 200",
+		"GET /agents":                         "200",
+		"GET /agents/{id}":                    "404 404 404 200",
 		"GET /availability_zones":             "200",
 		"GET /service-providers":              "200",
-		"GET /network-ip-availabilities":      "403 403 403 200",
-		"GET /network-ip-availabilities/{id}": "403 403 403 200",
+		"GET /network-ip-availabilities":      "200",
+		"GET /network-ip-availabilities/{id}": "404 404 404 200",
 		"GET /extensions":                     "200",
 		"GET /extensions/{alias}":             "200",
 	}
