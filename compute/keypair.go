@@ -3,18 +3,11 @@ package compute
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // what Nova fingerprints certificates by
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -43,7 +36,7 @@ type KeypairType string
 // The types.
 const (
 	KeypairSSH  KeypairType = "ssh"
-	KeypairX509 KeypairType = "x509" // cannot be generated
+	KeypairX509 KeypairType = "x509"
 )
 
 // CreateKeypair is what a user may say of a new keypair.
@@ -73,7 +66,7 @@ func (s *Service) CreateKeypair(ctx context.Context, in CreateKeypair) (k *Keypa
 	}
 	typ := cmp.Or(in.Type, KeypairSSH)
 	if in.PublicKey == "" {
-		if in.PublicKey, private, err = generateKey(typ); err != nil {
+		if in.PublicKey, private, err = generateKey(typ, user, s.Clock.Now()); err != nil {
 			return nil, private, err
 		}
 	}
@@ -122,48 +115,6 @@ func (s *Service) keypairUser(ctx context.Context, action policy.Action, user st
 		user = auth.From(ctx).UserID()
 	}
 	return user, s.policy.Check(ctx, action, policy.Target{"user_id": user})
-}
-
-// generateKey makes an RSA pair, as Nova does.
-func generateKey(typ KeypairType) (public string, private secret.String, err error) {
-	if typ != KeypairSSH {
-		return "", private, errs.Invalidf("Keypair data is invalid: only keypairs of type ssh can be generated")
-	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return "", private, err
-	}
-	pub, err := ssh.NewPublicKey(&key.PublicKey)
-	if err != nil {
-		return "", private, err
-	}
-	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
-	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(pub))) + " Generated-by-Nova"
-	return line, secret.New(string(pem.EncodeToMemory(block))), nil
-}
-
-func fingerprintOf(typ KeypairType, public string) (string, error) {
-	if typ == KeypairX509 {
-		return certificatePrint(public)
-	}
-	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(public))
-	if err != nil || len(strings.TrimSpace(string(rest))) > 0 {
-		return "", errs.Invalidf("Keypair data is invalid: failed to generate fingerprint").Because(err)
-	}
-	return ssh.FingerprintLegacyMD5(key), nil
-}
-
-func certificatePrint(public string) (string, error) {
-	block, _ := pem.Decode([]byte(public))
-	if block == nil {
-		return "", errs.Invalidf("Keypair data is invalid: failed to generate X509 fingerprint. Error message: the certificate is not PEM")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return "", errs.Invalidf("Keypair data is invalid: failed to generate X509 fingerprint").Because(err)
-	}
-	sum := sha1.Sum(cert.Raw)
-	return strings.ReplaceAll(fmt.Sprintf("% x", sum), " ", ":"), nil
 }
 
 // GetKeypair gives a keypair of a user, "" for the caller.

@@ -1,6 +1,8 @@
 package compute_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"testing"
@@ -56,12 +58,23 @@ func TestImportedCertificateHasItsFingerprint(t *testing.T) {
 	require.Equal(t, compute.KeypairX509, k.Type)
 }
 
+func TestGeneratedCertificateIsTheUsersForItsKey(t *testing.T) {
+	k, private, err := service(t).CreateKeypair(member(t), compute.CreateKeypair{Name: "k", Type: compute.KeypairX509})
+	require.NoError(t, err)
+	pair, err := tls.X509KeyPair([]byte(k.PublicKey), []byte(private.Reveal()))
+	require.NoError(t, err, "the halves belong together")
+	require.Equal(t, "user-of-p1", pair.Leaf.Subject.CommonName)
+	require.Equal(t, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, pair.Leaf.ExtKeyUsage)
+	require.NoError(t, pair.Leaf.CheckSignature(pair.Leaf.SignatureAlgorithm, pair.Leaf.RawTBSCertificate, pair.Leaf.Signature))
+	require.Regexp(t, "^([0-9a-f]{2}:){19}[0-9a-f]{2}$", k.Fingerprint)
+}
+
 func TestBadKeypairsAreRefused(t *testing.T) {
 	s := service(t)
 	for _, in := range []compute.CreateKeypair{
 		{Name: ""}, {Name: "a/b"}, {Name: " a"}, {Name: strings.Repeat("x", 256)},
 		{Name: "k", PublicKey: "ssh-rsa AAAA"}, {Name: "k", PublicKey: ed25519Key + "\n" + ed25519Key},
-		{Name: "k", Type: compute.KeypairX509}, {Name: "k", Type: compute.KeypairX509, PublicKey: ed25519Key},
+		{Name: "k", Type: compute.KeypairX509, PublicKey: ed25519Key},
 	} {
 		_, private, err := s.CreateKeypair(member(t), in)
 		require.True(t, errs.Is(err, errs.Invalid), "%+v", in)

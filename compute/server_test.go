@@ -95,6 +95,10 @@ func TestUpdateChangesWhatItNames(t *testing.T) {
 	got, err = w.UpdateServer(member(t), s.ID, compute.UpdateServer{Description: &description})
 	require.NoError(t, err)
 	require.Nil(t, got.Description)
+	v6 := "0000:0000::babe:220.12.22.2"
+	got, err = w.UpdateServer(member(t), s.ID, compute.UpdateServer{AccessIPv6: &v6})
+	require.NoError(t, err)
+	require.Equal(t, "::babe:dc0c:1602", got.AccessIPv6)
 	require.Equal(t, "other", got.Name)
 	bad := "not_a_host"
 	_, err = w.UpdateServer(member(t), s.ID, compute.UpdateServer{Hostname: &bad})

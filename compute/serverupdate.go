@@ -45,7 +45,7 @@ func set[T any](field *T, value *T) {
 // hostname is what a guest may be called.
 var hostname = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
 
-// validate refuses what a user may not say of a server.
+// validate refuses what a user may not say of a server, and gives its addresses their usual spelling.
 func (s *Server) validate() error {
 	switch {
 	case strings.TrimSpace(s.Name) == "" || len([]rune(s.Name)) > 255 || strings.ContainsFunc(s.Name, unicode.IsControl):
@@ -56,20 +56,25 @@ func (s *Server) validate() error {
 		return errs.Invalidf("Invalid input for field/attribute hostname. Value: %s. It is not a hostname.", s.Hostname)
 	case s.DiskConfig != "AUTO" && s.DiskConfig != "MANUAL":
 		return errs.Invalidf("OS-DCF:diskConfig must be either 'MANUAL' or 'AUTO'.")
-	case !isAddress(s.AccessIPv4, netip.Addr.Is4):
+	case !readAddress(&s.AccessIPv4, netip.Addr.Is4):
 		return errs.Invalidf("accessIPv4 is not proper IPv4 format")
-	case !isAddress(s.AccessIPv6, netip.Addr.Is6):
+	case !readAddress(&s.AccessIPv6, netip.Addr.Is6):
 		return errs.Invalidf("accessIPv6 is not proper IPv6 format")
 	}
 	return nil
 }
 
-func isAddress(text string, family func(netip.Addr) bool) bool {
-	if text == "" {
+// readAddress spells an address as it is spelt everywhere else, and tells whether it is one. "" is none.
+func readAddress(text *string, family func(netip.Addr) bool) bool {
+	if *text == "" {
 		return true
 	}
-	addr, err := netip.ParseAddr(text)
-	return err == nil && family(addr)
+	addr, err := netip.ParseAddr(*text)
+	if err != nil || !family(addr) {
+		return false
+	}
+	*text = addr.String()
+	return true
 }
 
 // notInHostname is what hostnames have none of.

@@ -145,7 +145,16 @@ func (h handler) console(r *httpapi.Request, in *consoleBody) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"output": shown(output)}, nil
+	return map[string]string{"output": lastLines(shown(output), lines)}, nil
+}
+
+// lastLines counts as Nova does: behind the end of the last line is another one, empty.
+func lastLines(text string, n int) string {
+	pieces := strings.Split(text, "\n")
+	if n < 0 || len(pieces) <= n {
+		return text
+	}
+	return strings.Join(pieces[len(pieces)-n:], "\n")
 }
 
 // shown leaves out what a terminal would act on, but for tabs and ends of lines.

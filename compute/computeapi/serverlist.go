@@ -299,7 +299,7 @@ func (in *serverSearch) sorts(r *httpapi.Request, all bool) error {
 // search for them goes through all servers that match otherwise.
 func (h handler) findServers(r *httpapi.Request) (servers []compute.Server, links []link, err error) {
 	in, err := h.readSearch(r)
-	if err != nil || in.none {
+	if err != nil || in.none || in.q.Limit == 0 && r.Params().Get("limit") != "" {
 		return nil, nil, err
 	}
 	most := in.q.Limit

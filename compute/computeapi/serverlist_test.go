@@ -3,6 +3,7 @@ package computeapi_test
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,32 @@ func (c client) names(query string) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func TestPathThatLacksAnIDIsNone(t *testing.T) {
+	c := newWorld(t).client(t, "admin", "")
+	for _, path := range []string{"/servers/", "/os-simple-tenant-usage/"} {
+		c.get(path).Want(404)
+	}
+	c.do("DELETE", "/servers/", nil).Want(404)
+	c.get("/").Want(200)
+}
+
+// An end of a line counts as the beginning of another: clients ask for one more.
+func TestConsoleGivesAsManyLinesAsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	s := w.server(t)
+	w.idle(t)
+	c := w.client(t, "member", "")
+	output := func(console object) (lines []string) {
+		var out struct{ Output string }
+		c.do("POST", "/servers/"+s.ID+"/action", object{"os-getConsoleOutput": console}).Want(200).JSON(&out)
+		return strings.Split(out.Output, "\n")
+	}
+	all := output(object{})
+	require.Greater(t, len(all), 2)
+	require.Equal(t, all[len(all)-2:], output(object{"length": 2}))
+	require.Equal(t, all, output(object{"length": 1000}))
 }
 
 func TestServerListFilters(t *testing.T) {
@@ -48,6 +75,7 @@ func TestServerListFilters(t *testing.T) {
 		"status=SHUTOFF":                      {"db"},
 		"status=active&status=shutoff":        {"db", "web"},
 		"status=RESCUE":                       {},
+		"limit=0":                             {},
 		"tags=red":                            {"db", "web"},
 		"tags=red,blue":                       {"web"},
 		"tags-any=blue,green":                 {"web"},
