@@ -209,6 +209,7 @@ func TestDispatchByMethodPathActionAndVersion(t *testing.T) {
 		{"GET", "/compute/v2.1/widgets/7", "", "2.5", 200, `"id":"7"`},
 		{"GET", "/compute/v2.1/widgets/7/", "", "2.5", 200, `"id":"7"`},
 		{"GET", "/compute/v2.1/widgets/a%2Fb", "", "2.5", 200, `"id":"a/b"`},
+		{"GET", "/compute/v2.1/widgets/7%2F", "", "2.5", 200, `"id":"7/"`},
 		{"HEAD", "/compute/v2.1/widgets/7", "", "", 200, ``},
 		{"GET", "/compute/v2.1/nothing", "", "", 404, `"itemNotFound"`},
 		{"GET", "/elsewhere", "", "", 404, `could not be found`},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"reflect"
 	"slices"
@@ -157,15 +158,11 @@ var errNoPath = errs.NotFoundf("The resource could not be found.")
 // trim takes the slashes off the path's end. A path that ServeMux would
 // redirect (//, ..) is none of ours.
 func trim(r *http.Request) (*http.Request, bool) {
-	u := *r.URL
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	escaped := u.EscapedPath()
-	out := *r
+	u, out := *r.URL, *r
+	u.RawPath = cmp.Or(strings.TrimRight(u.EscapedPath(), "/"), "/")
+	u.Path, _ = url.PathUnescape(u.RawPath) // what was parsed can be
 	out.URL = &u
-	return &out, escaped[0] == '/' && path.Clean(escaped) == escaped
+	return &out, u.RawPath[0] == '/' && path.Clean(u.RawPath) == u.RawPath
 }
 
 // ServeHTTP serves a path that exists.

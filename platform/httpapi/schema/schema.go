@@ -4,10 +4,13 @@
 package schema
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,44 +55,59 @@ func (v *Validator) Check(doc any) (*Problem, error) {
 	if !errors.As(v.compiled.Validate(doc), &invalid) {
 		return nil, nil
 	}
-	leaf := first(invalid)
-	return v.problem(leaf, doc), nil
+	return v.problem(first(invalid), doc), nil
 }
 
 func (v *Validator) compile() {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "schema:text-bounds", Compile: compileTextBounds})
+	c.AssertVocabs()
 	c.RegisterFormat(&jsonschema.Format{Name: "uuid", Validate: validateUUID})
-	if v.err = c.AddResource("schema:body", plain(v.schema)); v.err == nil {
+	var schema any
+	if schema, v.err = plain(v.schema); v.err == nil {
+		v.err = c.AddResource("schema:body", schema)
+	}
+	if v.err == nil {
 		v.compiled, v.err = c.Compile("schema:body")
 	}
 }
 
 // plain gives the schema with only the types that the compiler knows: a
 // Schemer may use Go's own.
-func plain(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = plain(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = plain(e)
-		}
-		return out
-	case []string:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = e
-		}
-		return out
+func plain(schema map[string]any) (any, error) {
+	text, err := json.Marshal(schema)
+	if err != nil {
+		return nil, err
 	}
-	return v
+	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
+}
+
+// textBounds holds numbers that are written as text to the bounds of a schema
+// that takes both, as the originals do.
+type textBounds struct{ least, most int64 }
+
+func compileTextBounds(_ *jsonschema.CompilerContext, schema map[string]any) (jsonschema.SchemaExt, error) {
+	types, _ := schema["type"].([]any)
+	least, none := strconv.ParseInt(fmt.Sprint(schema["minimum"]), 10, 64)
+	most, open := strconv.ParseInt(fmt.Sprint(schema["maximum"]), 10, 64)
+	if none != nil || open != nil || !slices.Contains(types, any("string")) {
+		return nil, nil
+	}
+	return textBounds{least, most}, nil
+}
+
+// Validate implements jsonschema.SchemaExt.
+func (b textBounds) Validate(ctx *jsonschema.ValidatorContext, v any) {
+	text, _ := v.(string)
+	switch n, err := strconv.ParseInt(text, 10, 64); {
+	case errors.Is(err, strconv.ErrSyntax): // it is for a pattern
+	case n < b.least:
+		ctx.AddError(&kind.Minimum{Want: big.NewRat(b.least, 1)})
+	case n > b.most || err != nil:
+		ctx.AddError(&kind.Maximum{Want: big.NewRat(b.most, 1)})
+	}
 }
 
 // validateUUID takes 32 hexadecimal digits with or without dashes, as the originals do.
@@ -104,21 +122,20 @@ func validateUUID(v any) error {
 
 // first gives the error nearest to the top, always the same one.
 func first(err *jsonschema.ValidationError) *jsonschema.ValidationError {
-	var leaves []*jsonschema.ValidationError
-	var walk func(e *jsonschema.ValidationError)
-	walk = func(e *jsonschema.ValidationError) {
-		if len(e.Causes) == 0 {
-			leaves = append(leaves, e)
-		}
-		for _, cause := range e.Causes {
-			walk(cause)
-		}
-	}
-	walk(err)
-	return slices.MinFunc(leaves, func(a, b *jsonschema.ValidationError) int {
+	return slices.MinFunc(leaves(err), func(a, b *jsonschema.ValidationError) int {
 		return cmp.Or(cmp.Compare(len(a.InstanceLocation), len(b.InstanceLocation)),
 			slices.Compare(a.InstanceLocation, b.InstanceLocation), cmp.Compare(rank(a), rank(b)))
 	})
+}
+
+func leaves(err *jsonschema.ValidationError) (all []*jsonschema.ValidationError) {
+	if len(err.Causes) == 0 {
+		return []*jsonschema.ValidationError{err}
+	}
+	for _, cause := range err.Causes {
+		all = append(all, leaves(cause)...)
+	}
+	return all
 }
 
 // rank puts what is missing before what is too much.
@@ -262,10 +279,7 @@ func show(v any) string {
 	case hidden:
 		return "***"
 	case bool:
-		if v {
-			return "True"
-		}
-		return "False"
+		return map[bool]string{true: "True", false: "False"}[v]
 	case string:
 		return cut("'" + v + "'")
 	case []any:

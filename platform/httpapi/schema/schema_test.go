@@ -23,6 +23,7 @@ var thing = object{
 		"hosts": object{"type": "array", "uniqueItems": true, "minItems": number("1"), "items": object{"type": "string", "format": "uuid"}},
 		"pass":  object{"type": "string", "writeOnly": true, "minLength": number("9")},
 		"none":  false,
+		"count": object{"type": []any{"integer", "string"}, "minimum": number("1"), "maximum": number("9223372036854775807")},
 		"seen":  object{"type": "string", "format": "date-time"},
 	},
 }
@@ -41,6 +42,9 @@ func with(name string, value any) object {
 func TestKeywordsAreWordedAsPythonDoes(t *testing.T) {
 	require.Nil(t, check(t, with("hosts", []any{"6F9619FF-8B86-D011-B42D-00CF4FC964FF", strings.Repeat("a", 32)})))
 	require.Nil(t, check(t, with("kind", number("3"))))
+	for _, count := range []any{number("1"), "1", "9223372036854775807", "", "many"} {
+		require.Nil(t, check(t, with("count", count)), "what text is no number is for a pattern")
+	}
 	for _, c := range []struct {
 		name  string
 		value any
@@ -52,6 +56,9 @@ func TestKeywordsAreWordedAsPythonDoes(t *testing.T) {
 		{"hosts", []any{strings.Repeat("a", 32), strings.Repeat("a", 32)}, " has non-unique elements"},
 		{"seen", "noon", "'noon' is not a 'date-time'"},
 		{"kind", number("9"), "9 is greater than the maximum of 4"},
+		{"count", "0", "'0' is less than the minimum of 1"},
+		{"count", number("0"), "0 is less than the minimum of 1"},
+		{"count", "9223372036854775808", "'9223372036854775808' is greater than the maximum of 9223372036854775807"},
 		{"none", nil, "Additional properties are not allowed ('none' was unexpected)"},
 	} {
 		p := check(t, with(c.name, c.value))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 )
@@ -124,9 +125,13 @@ func (o *Optional[T]) decode(c *Codec, doc any, at microversion.Version) error {
 	return c.Decode(doc, at, &o.Value)
 }
 
-// Parse reads one JSON document of at most depth levels and keys names; what
-// is more is refused before anything is built of it. Numbers stay as written.
+// Parse reads one JSON document in UTF-8 of at most depth levels and keys
+// names; what is more is refused before anything is built of it. Numbers stay
+// as written.
 func Parse(body []byte, depth, keys int) (any, error) {
+	if !utf8.Valid(body) {
+		return nil, fmt.Errorf("wire: the document is not in UTF-8")
+	}
 	if err := bound(body, depth, keys); err != nil {
 		return nil, err
 	}

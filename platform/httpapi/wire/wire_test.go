@@ -242,7 +242,7 @@ func TestParseBoundsDepthAndNames(t *testing.T) {
 	require.Error(t, err)
 	_, err = wire.Parse([]byte(`{"a":"[[[:::\"[["}`), 1, 1)
 	require.NoError(t, err, "what stands in strings does not count")
-	for _, bad := range []string{``, `{`, `{} {}`, `{"a":}`, "{} x"} {
+	for _, bad := range []string{``, `{`, `{} {}`, `{"a":}`, "{} x", "\"\xff\""} {
 		_, err = wire.Parse([]byte(bad), 64, 10)
 		require.Error(t, err, bad)
 	}
