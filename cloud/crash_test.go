@@ -92,11 +92,11 @@ func TestKilledCloudIsTakenUp(t *testing.T) {
 	network, _ := w.blue.network("net", "10.0.0.0/16")
 	w.settled()
 	known := map[string]fate{}
-	for round := range 4 {
+	for round := range 3 {
 		k.arm(rng.Int64N(500))
 		var mu sync.Mutex
 		var all sync.WaitGroup
-		for range 4 {
+		for range 3 {
 			mine := rand.New(rand.NewPCG(rng.Uint64(), 0))
 			all.Go(func() {
 				learnt := w.burst(mine, &k, flavor, image, network)

@@ -341,13 +341,20 @@ func (w *world) dump() string {
 // were delivered.
 func (w *world) unchanged(before string) {
 	w.t.Helper()
-	was, is := strings.Split(before, "\n"), strings.Split(w.dump(), "\n")
-	require.Len(w.t, is, len(was))
-	for i := range was {
-		if !strings.HasPrefix(was[i], "event_cursors.") {
-			require.Equal(w.t, was[i], is[i])
+	was, is := kept(before), kept(w.dump())
+	for i := range max(len(was), len(is)) {
+		switch {
+		case i >= len(was) || i >= len(is):
+			w.t.Fatalf("there were %d values, and are %d: %q, %q", len(was), len(is), was[i:], is[i:])
+		case was[i] != is[i]:
+			w.t.Fatalf("%q became %q", was[i], is[i])
 		}
 	}
+}
+
+// kept gives the lines of a dump that requests change.
+func kept(dump string) []string {
+	return slices.DeleteFunc(strings.Split(dump, "\n"), func(line string) bool { return strings.HasPrefix(line, "event_cursors.") })
 }
 
 // files lists the files below a directory.
