@@ -179,7 +179,7 @@ func networkData(ports []network.Attachment) networkDoc {
 	doc := networkDoc{Links: []networkLink{}, Networks: []networkAddress{}, Services: []struct{}{}}
 	for _, p := range ports {
 		link := "tap" + p.Port.ID[:min(11, len(p.Port.ID))]
-		doc.Links = append(doc.Links, networkLink{ID: link, VIFID: p.Port.ID, Type: "tap", MTU: p.Port.VIF.MTU, MAC: p.Port.MAC})
+		doc.Links = append(doc.Links, networkLink{ID: link, VIFID: p.Port.ID, Type: "tap", MTU: p.MTU, MAC: p.Port.MAC})
 		for _, a := range p.Addresses {
 			kind := "ipv4_dhcp"
 			if a.IP.Is6() {

@@ -11,8 +11,9 @@ import (
 
 // Attachment is a device's port as the device's owner sees it.
 type Attachment struct {
-	Port      Port
+	Port      Port   // what attached names, addresses and groups
 	Network   string // its name
+	MTU       int    // of the network
 	Addresses []AttachedAddress
 }
 
@@ -22,6 +23,10 @@ type AttachedAddress struct {
 	Address
 	Floating netip.Addr // not valid without one
 }
+
+// attached are the columns of ports that attachments have: to read all of them
+// takes twice as long.
+var attached = []string{"id", "project_id", "name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner"}
 
 // Attachments gives the ports of devices, each device's in the order in which
 // they were made. It makes the same number of queries for any number of
@@ -36,7 +41,7 @@ func (s *Service) Attachments(ctx context.Context, deviceIDs []string) (map[stri
 	}
 	db := s.DB.Read()
 	var rows []Port
-	err := db.NewSelect().Model(&rows).Where("device_id IN (?)", bun.List(deviceIDs)).Order("created_at", "id").Scan(ctx)
+	err := db.NewSelect().Model(&rows).Column(attached...).Where("device_id IN (?)", bun.List(deviceIDs)).Order("created_at", "id").Scan(ctx)
 	if err != nil || len(rows) == 0 {
 		return all, err
 	}
@@ -49,7 +54,7 @@ func (s *Service) Attachments(ctx context.Context, deviceIDs []string) (map[stri
 	}
 	for i := range rows {
 		p := &rows[i]
-		a := Attachment{Port: *p, Network: p.network.Name}
+		a := Attachment{Port: *p, Network: p.network.Name, MTU: p.network.MTU}
 		for _, ip := range p.Addresses {
 			a.Addresses = append(a.Addresses, AttachedAddress{Address: ip, Floating: floating[p.ID][ip.IP]})
 		}

@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -109,8 +110,9 @@ func loadNetworks[T any](ctx context.Context, db bun.IDB, rows []T, of func(*T) 
 		id, _ := of(&rows[i])
 		ids = append(ids, id)
 	}
+	slices.Sort(ids)
 	var all []Network
-	if err := db.NewSelect().Model(&all).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&all).Where("id IN (?)", bun.List(slices.Compact(ids))).Scan(ctx); err != nil {
 		return err
 	}
 	byID := map[string]*Network{}

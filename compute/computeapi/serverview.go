@@ -71,10 +71,10 @@ func hostStatus(host *compute.Host) string {
 	switch {
 	case host.ForcedDown:
 		return "DOWN"
+	case host.Disabled:
+		return "MAINTENANCE" // whether it answers or not
 	case !host.Up():
 		return "UNKNOWN"
-	case host.Disabled:
-		return "MAINTENANCE"
 	}
 	return "UP"
 }
