@@ -38,6 +38,11 @@ const (
 	Private   Visibility = "private"
 )
 
+// Visibilities gives all of them.
+func Visibilities() []string {
+	return []string{string(Public), string(Community), string(Shared), string(Private)}
+}
+
 // Image is an image, and its row.
 type Image struct {
 	bun.BaseModel   `bun:"table:image_images,alias:image"`

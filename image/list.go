@@ -19,7 +19,7 @@ var listing = store.Listing[Image]{
 		"disk_format": {Name: "disk_format"}, "container_format": {Name: "container_format"}, "checksum": {Name: "checksum"},
 		"os_hash_value": {Name: "hash_value"}, "min_disk": {Name: "min_disk", Kind: store.Int}, "min_ram": {Name: "min_ram", Kind: store.Int},
 		"size": {Name: "size", Kind: store.Int}, "created_at": {Name: "created_at", Kind: store.Time}, "updated_at": {Name: "updated_at", Kind: store.Time},
-		"tag": {Filter: withTag},
+		"tag": {Filter: withTag}, "property": {Filter: withProperty},
 	},
 }
 
@@ -37,11 +37,26 @@ func withTag(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
 	return q, nil
 }
 
+// HasProperty gives the filter that keeps the images whose property has that value.
+func HasProperty(name, value string) store.Filter {
+	return store.Filter{Field: "property", Values: []string{name, value}}
+}
+
+func withProperty(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) {
+	if f.Op != store.Eq || len(f.Values) != 2 {
+		return nil, errs.Invalidf("A property can only be compared with a value.")
+	}
+	return q.Where("EXISTS (SELECT 1 FROM json_each(image.properties) AS property WHERE property.key = ? AND property.value = ?)", f.Values[0], f.Values[1]), nil
+}
+
 // ListImages gives a page of the images that the caller sees: without a filter
 // on visibility no community images of others, without one on os_hidden no hidden ones.
 func (s *Service) ListImages(ctx context.Context, q store.Query) (images []Image, more bool, err error) {
 	if err := s.policy.Check(ctx, ActionList, nil); err != nil {
 		return nil, false, err
+	}
+	if len(q.Filters) > maxProperties {
+		return nil, false, errs.Invalidf("No more than %d filters can be given.", maxProperties)
 	}
 	if !names(q, "os_hidden") {
 		q.Filters = append(q.Filters, store.Filter{Field: "os_hidden", Values: []string{"false"}})

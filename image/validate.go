@@ -42,7 +42,7 @@ func (i *Image) validate() error {
 		return errs.Invalidf("Invalid disk format '%s' for image.", i.DiskFormat)
 	case i.ContainerFormat != "" && !slices.Contains(ContainerFormats, i.ContainerFormat):
 		return errs.Invalidf("Invalid container format '%s' for image.", i.ContainerFormat)
-	case !slices.Contains([]Visibility{Public, Community, Shared, Private}, i.Visibility):
+	case !slices.Contains(Visibilities(), string(i.Visibility)):
 		return errs.Invalidf("Invalid visibility '%s' for image.", i.Visibility)
 	case i.MinDisk < 0 || i.MinRAM < 0:
 		return errs.Invalidf("min_disk and min_ram must not be negative.")

@@ -59,30 +59,6 @@ func (h handler) show(r *httpapi.Request) (any, error) {
 	return show(i), nil
 }
 
-func (h handler) list(r *httpapi.Request) (any, error) {
-	q, err := r.List(httpapi.Glance, "id", "name", "owner", "status", "visibility", "protected", "os_hidden", "disk_format", "container_format",
-		"checksum", "os_hash_value", "min_disk", "min_ram", "size", "size_min", "size_max", "created_at", "updated_at", "tag")
-	if err != nil {
-		return nil, err
-	}
-	if q.Limit == 0 && !r.Params().Has("limit") {
-		q.Limit = defaultLimit
-	}
-	sizes(&q)
-	images, more, err := h.images.ListImages(r.Ctx(), q)
-	if err != nil {
-		return nil, err
-	}
-	out := imageList{Images: make([]imageBody, len(images)), Schema: "/v2/schemas/images", First: pagePath(r, "")}
-	for n := range images {
-		out.Images[n] = show(&images[n])
-	}
-	if more && len(images) > 0 {
-		out.Next = pagePath(r, images[len(images)-1].ID)
-	}
-	return out, nil
-}
-
 func (h handler) update(r *httpapi.Request, in *[]change) (any, error) {
 	i, err := h.images.GetImage(r.Ctx(), r.PathValue("image_id"))
 	if err != nil {

@@ -5,12 +5,7 @@ import (
 	"time"
 
 	"github.com/cumulite/cumulite/image"
-	"github.com/cumulite/cumulite/platform/httpapi"
-	"github.com/cumulite/cumulite/platform/store"
 )
-
-// defaultLimit is the size of a page that asks for none (limit_param_default).
-const defaultLimit = 25
 
 // newImage is the body of POST /images: names of its own, and properties beside them.
 type newImage struct {
@@ -81,33 +76,6 @@ func show(i *image.Image) imageBody {
 		out.Tags = []string{}
 	}
 	return out
-}
-
-// pagePath gives the path of a page of the list as Glance writes it: from the
-// version on, without the server.
-func pagePath(r *httpapi.Request, marker string) string {
-	q := r.URL.Query()
-	q.Del("marker")
-	if marker != "" {
-		q.Set("marker", marker)
-	}
-	path := "/v2/images"
-	if query := q.Encode(); query != "" {
-		path += "?" + query
-	}
-	return path
-}
-
-// sizes turns the filters size_min and size_max into comparisons.
-func sizes(q *store.Query) {
-	for n, f := range q.Filters {
-		switch f.Field {
-		case "size_min":
-			q.Filters[n].Field, q.Filters[n].Op = "size", store.Gte
-		case "size_max":
-			q.Filters[n].Field, q.Filters[n].Op = "size", store.Lte
-		}
-	}
 }
 
 // ref gives nil for what is empty, which Glance shows as null.
