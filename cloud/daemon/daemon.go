@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cumulite/cumulite/cloud"
@@ -85,6 +86,7 @@ func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out 
 	}
 	logger := newLogger(c.LogLevel)
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var opened *cloud.Cloud // before the server runs
 	server, err := serve.Listen(ctx, serve.Options{Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, InsecureHTTP: c.InsecureHTTP,
 		Operator: c.Operator, Metrics: registry, Healthy: func(ctx context.Context) error { return opened.Healthy(ctx) }, Logger: logger})
