@@ -94,18 +94,6 @@ func detailsOf(err error) *string {
 	return &text
 }
 
-// forgetActions removes the actions of servers that nothing is known of any
-// more, when they began before.
-func (s *Service) forgetActions(ctx context.Context, tx *store.Tx, before time.Time) error {
-	const gone = "started_at < ? AND server_id NOT IN (SELECT id FROM compute_known_servers)"
-	_, err := tx.NewDelete().Model((*ActionEvent)(nil)).Where("action_id IN (SELECT id FROM compute_actions WHERE "+gone+")", before).Exec(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = tx.NewDelete().Model((*Action)(nil)).Where(gone, before).Exec(ctx)
-	return err
-}
-
 // actions says what actions can be filtered by, for changes-since and
 // changes-before; the request's id is the marker.
 var actions = store.Listing[Action]{Key: "request_id", Default: []store.Sort{{Field: "id", Desc: true}},

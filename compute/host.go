@@ -106,7 +106,8 @@ func (s *Service) GetHypervisor(ctx context.Context, id string) (*Host, error) {
 	return hostWhere(ctx, s.DB.Read(), column, id, "Compute host %s could not be found.")
 }
 
-// ServersOnHosts gives the servers of each of these hosts, by the host's name.
+// ServersOnHosts gives the servers of each of these hosts, by the host's name:
+// what they are called, here and there.
 func (s *Service) ServersOnHosts(ctx context.Context, hosts []Host) (map[string][]Server, error) {
 	if err := s.checkOwn(ctx, ActionHypervisorServers); err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func (s *Service) ServersOnHosts(ctx context.Context, hosts []Host) (map[string]
 		names[i] = hosts[i].Name
 	}
 	var list []Server
-	err := s.DB.Read().NewSelect().Model(&list).Where("host IN (?)", bun.List(names)).Order("created_at", "id").Scan(ctx)
+	err := s.DB.Read().NewSelect().Model(&list).Column("id", "number", "name", "host").Where("host IN (?)", bun.List(names)).Order("created_at", "id").Scan(ctx)
 	for _, srv := range list {
 		on[srv.Host] = append(on[srv.Host], srv)
 	}

@@ -41,13 +41,9 @@ var unlisted = []string{"image", "image_properties", "interfaces", "public_key"}
 
 // ListServers gives a page of servers with their tags, in a constant number of
 // queries. Their Image, ImageProperties, Interfaces and PublicKey are left out.
-// The filters "ip" and "ip6" are regular expressions on addresses.
 func (s *Service) ListServers(ctx context.Context, of ServersOf, q store.Query) (list []Server, more bool, err error) {
 	scope, err := s.serversOf(ctx, of)
 	if err != nil {
-		return nil, false, err
-	}
-	if q.Filters, err = s.resolveAddresses(ctx, q.Filters); err != nil {
 		return nil, false, err
 	}
 	list, more, err = servers.Find(ctx, s.DB.Read(), q, scope)

@@ -257,17 +257,3 @@ func equalScalars(a, b HostInfo) bool {
 	return a.Name == b.Name && a.Type == b.Type && a.Version == b.Version && a.Address == b.Address && a.Arch == b.Arch && a.Accel == b.Accel &&
 		a.VCPUs == b.VCPUs && a.MemoryMiB == b.MemoryMiB && a.DiskGiB == b.DiskGiB && a.CPUModel == b.CPUModel
 }
-
-// prune removes the records of servers that were deleted long ago.
-func (s *Service) prune(ctx context.Context) {
-	before := s.Clock.Now().Add(-s.opts.Retention)
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, err := tx.NewDelete().Table("compute_deleted_servers").Where("terminated_at < ?", before).Exec(ctx); err != nil {
-			return err
-		}
-		return s.forgetActions(ctx, tx, before)
-	})
-	if err != nil && ctx.Err() == nil {
-		s.log.Error("the records of deleted servers cannot be pruned", "error", err)
-	}
-}

@@ -2,6 +2,7 @@ package compute_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,19 +157,39 @@ func TestOrphanedServersAreSettled(t *testing.T) {
 
 func TestRecordsOfDeletedServersArePruned(t *testing.T) {
 	w := newWorld(t).run(t).watched(t)
+	kept := w.server(t)
+	count := func(table string) (n int) {
+		require.NoError(t, w.db.QueryRow(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n))
+		return n
+	}
+	actions, events := count("compute_actions"), count("compute_action_events")
 	s := w.server(t)
 	require.NoError(t, w.DeleteServer(member(t), s.ID))
 	w.idle(t)
-	count := func() int {
-		list, _, err := w.ListServers(admin(t), compute.ServersOf{AllProjects: true, Deleted: true}, store.Query{})
-		require.NoError(t, err)
-		return len(list)
-	}
-	require.Equal(t, 1, count())
+	require.Equal(t, 1, count("compute_deleted_servers"))
+	w.buryMore(t, s.ID, 500)
 	eventually(t, func() bool {
 		w.clock.Advance(24 * time.Hour)
-		return count() == 0
+		return count("compute_deleted_servers") == 0
 	}, "after thirty days")
+	require.Equal(t, []int{actions, events}, []int{count("compute_actions"), count("compute_action_events")}, "with what was asked of them")
+	require.Equal(t, "ACTIVE", w.get(t, kept.ID).Status())
+}
+
+// buryMore makes n records more like that of a server that was deleted.
+func (w *world) buryMore(t testing.TB, id string, n int) {
+	var columns string
+	err := w.db.QueryRow(t.Context(), "SELECT group_concat(name) FROM pragma_table_info('compute_deleted_servers') WHERE name <> 'id'").Scan(&columns)
+	require.NoError(t, err)
+	require.NoError(t, w.db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		for i := range n {
+			_, err := tx.Exec(ctx, "INSERT INTO compute_deleted_servers (id, "+columns+") SELECT id || ?, "+columns+" FROM compute_deleted_servers WHERE id = ?", strconv.Itoa(i), id)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 func TestDeleteDoesNotWaitForAHostThatHangs(t *testing.T) {
