@@ -218,6 +218,8 @@ func TestRouterFollowsTheAddressOfItsPort(t *testing.T) {
 	s.run(t)
 	ok(s.UpdatePort(s.ann, s.leg().PortID, network.UpdatePort{Addresses: &[]network.Address{{IP: netip.MustParseAddr("10.1.0.99")}}}))(s.site)
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.1.0.99/24")}, s.leg().Addresses)
+	ok(s.UpdatePort(s.admin, s.leg().PortID, network.UpdatePort{MAC: to("fa:16:3e:00:00:99")}))(s.site)
+	require.Equal(t, "fa:16:3e:00:00:99", s.leg().MAC)
 }
 
 func TestRouterThatIsDownCarriesNothing(t *testing.T) {

@@ -72,6 +72,12 @@ func (s *Service) readdressed(ctx context.Context, tx *store.Tx, p *Port) error 
 	if err := s.touchGroups(ctx, tx, p.Groups); err != nil {
 		return err
 	}
+	return s.touchPort(ctx, tx, p)
+}
+
+// touchPort has the hosts of a port follow a change of it: as a router's leg,
+// that of its router.
+func (s *Service) touchPort(ctx context.Context, tx *store.Tx, p *Port) error {
 	if p.DeviceOwner == OwnerInterface || p.DeviceOwner == OwnerGateway {
 		return s.touch(ctx, tx, objRouter, p.DeviceID)
 	}

@@ -104,7 +104,7 @@ func (s *Service) storePort(ctx context.Context, tx *store.Tx, before, p *Port) 
 	if before.Host != p.Host {
 		return s.placePort(ctx, tx, p)
 	}
-	return s.touch(ctx, tx, objPort, p.ID)
+	return s.touchPort(ctx, tx, p)
 }
 
 // setAddresses gives a port other addresses, and has the hosts of its groups
