@@ -17,15 +17,16 @@ import (
 // they want it there no more, and tells which generation that was. It may be
 // called at any time and by many: the host sees one call after the other. A
 // host that is known not to answer is not called.
-func (s *Service) bring(ctx context.Context, pl placement) (generation int64, gone bool, err error) {
+func (s *Service) bring(ctx context.Context, pl placement) (brought int64, gone bool, err error) {
 	done, err := s.hands.take(ctx, pl.key())
 	if err != nil {
 		return 0, false, err
 	}
 	defer done()
 	driver := s.Drivers[pl.Host]
-	if driver == nil {
-		return 0, true, nil
+	if driver == nil { // the host is no more
+		brought, err = generation(ctx, s.DB.Read(), pl.ID)
+		return brought, true, err
 	}
 	if s.beats.away(pl.Host) {
 		return 0, false, errs.New(errs.Unavailable, "The host does not answer.")

@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -72,8 +73,12 @@ const (
 
 // Run watches the hosts until ctx is done: what one lacks of what it needs is
 // brought to it, what it has and should not is taken away, when it is seen
-// first, when it comes back, and now and then. It must not be called twice.
+// first, when it comes back, and now and then. Routers whose host is no more
+// move to another first. It must not be called twice.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.moveRouters(ctx); err != nil {
+		return err
+	}
 	s.beats.watch()
 	var all sync.WaitGroup
 	for host := range s.Drivers {
@@ -183,10 +188,4 @@ func (s *Service) removeStrangers(ctx context.Context, host string, has Inventor
 }
 
 // hostNames gives the names of all hosts, sorted.
-func (s *Service) hostNames() (names []string) {
-	for name := range s.Drivers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (s *Service) hostNames() []string { return slices.Sorted(maps.Keys(s.Drivers)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -84,4 +85,31 @@ func TestRouterIsOnOneHost(t *testing.T) {
 	s.settle()
 	_, inside := on["hv1"].Network(n.ID)
 	require.False(t, inside)
+}
+
+func TestRoutersOfAHostThatIsNoMoreMoveToAnother(t *testing.T) {
+	s := newRouted(t)
+	stop := background(t, s.ops.Run)
+	p := s.plugged(s.inside)
+	ok(s.lead(s.floating(), p.ID))(s.site)
+	s.settle()
+	stop()
+	before, there := s.state.Router(s.router.ID)
+	require.True(t, there)
+
+	state, clk := simnetwork.NewState(), clock.System()
+	s.ops = flow.New(s.db, clk, &flow.Options{Owner: "test"})
+	drivers := map[string]network.Driver{"hv2": simnetwork.New(state, &simnetwork.Options{Name: "hv2"})}
+	s.Service = ok(network.New(network.Deps{DB: s.db, Clock: clk, Ops: s.ops, Events: event.New(s.db, clk, nil), Drivers: drivers}, nil))(s.site)
+	s.run(t)
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { _, there = state.Router(s.router.ID); return there }, 10*time.Second, time.Millisecond)
+	s.settle()
+	after, _ := state.Router(s.router.ID)
+	require.Equal(t, before.Gateway, after.Gateway)
+	require.Equal(t, before.Floating, after.Floating)
+	require.Equal(t, before.Interfaces, after.Interfaces)
+	var left int
+	require.NoError(t, s.db.QueryRow(t.Context(), "SELECT COUNT(*) FROM network_placements WHERE kind = 'router' AND host = 'hv1'").Scan(&left))
+	require.Zero(t, left)
 }

@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -13,11 +12,36 @@ import (
 
 // routerHost is the host that routers are on: the first of all by name.
 func (s *Service) routerHost() string {
-	names := slices.Sorted(maps.Keys(s.Drivers))
+	names := s.hostNames()
 	if len(names) == 0 {
 		return ""
 	}
 	return names[0]
+}
+
+// moveRouters puts routers whose host is no more, or that never had one, on
+// one that there is.
+func (s *Service) moveRouters(ctx context.Context) error {
+	host := s.routerHost()
+	if host == "" {
+		return nil
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		var stranded []Router
+		if err := tx.NewSelect().Model(&stranded).Where("host_id NOT IN (?)", bun.List(s.hostNames())).Scan(ctx); err != nil {
+			return err
+		}
+		for i := range stranded {
+			stranded[i].Host = host
+			if err := routers.update(ctx, s, tx, &stranded[i], "host_id"); err != nil {
+				return err
+			}
+			if err := s.touch(ctx, tx, objRouter, stranded[i].ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // routerSpec gives a router as its host realises it; false when it is not there (any more).
