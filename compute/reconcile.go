@@ -13,9 +13,12 @@ import (
 
 // compare holds the guests of a host against the servers that are recorded
 // there: servers get the state of their guests, and guests of servers that
-// were deleted while the host was away are removed.
+// were deleted while the host was away are removed. A host that hangs does not
+// keep its watch from finding that out; what is left is done the next time.
 func (s *Service) compare(ctx context.Context, host string, h Hypervisor) {
-	if err := s.reconcile(ctx, host, h); err != nil && ctx.Err() == nil {
+	bounded, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	if err := s.reconcile(bounded, host, h); err != nil && ctx.Err() == nil {
 		s.log.Warn("a host's guests cannot be compared with the servers on it", "host", host, "error", err)
 	}
 }
@@ -52,7 +55,9 @@ func (s *Service) changed(ctx context.Context, host string, h Hypervisor, g Gues
 	if err != nil || srv.Host != host || srv.Task != TaskNone || srv.State().Observe(g.Power) == srv.State() && srv.Power == g.Power {
 		return
 	}
-	guests, err := h.Guests(ctx)
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	guests, err := h.Guests(bounded)
 	if err != nil {
 		return // it is compared again when the host answers
 	}

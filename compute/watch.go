@@ -165,11 +165,13 @@ const comparedEvery = 10
 func (s *Service) listen(ctx context.Context, name string, h Hypervisor, w Watcher) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	late, done := context.WithTimeout(ctx, patience)
+	began := context.AfterFunc(late, cancel)
 	changes, err := w.Watch(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("a host cannot be watched", "host", name, "error", err)
-		}
+	began()
+	done()
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("a host cannot be watched", "host", name, "error", err)
 	}
 	s.compare(ctx, name, h)
 	for polls := 1; err == nil; polls++ {

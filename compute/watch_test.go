@@ -227,3 +227,44 @@ func TestGuestOfAFencedHostIsRemovedLater(t *testing.T) {
 		require.Empty(t, w.states["hv1"].Leftovers())
 	})
 }
+
+func TestHostThatHangsWhileItIsWatchedIsSeenToBeDown(t *testing.T) {
+	for _, method := range []string{"guests", "watch", "remove"} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := worldAt(t, clock.System()).run(t)
+				s, left := w.server(t), w.server(t)
+				fault, reached, release := simcompute.HangAt(method, "begin")
+				defer release()
+				w.leaveBehind(t, left.ID)
+				w.hosts["hv1"].SetFault(fault)
+				w.watched(t)
+				<-reached
+				w.hosts["hv1"].SetFault(func(ctx context.Context, _ simcompute.Step) error {
+					<-ctx.Done()
+					return ctx.Err()
+				})
+				require.NoError(t, w.DeleteServer(member(t), s.ID))
+				time.Sleep(10 * time.Minute)
+				h := w.host(t, "hv1")
+				require.False(t, h.Up())
+				_, err := w.GetServer(member(t), s.ID)
+				refused(t, errs.NotFound, err)
+				w.hosts["hv1"].SetFault(nil)
+				time.Sleep(10 * time.Minute)
+				require.Empty(t, w.states["hv1"].Leftovers())
+			})
+		})
+	}
+}
+
+// leaveBehind deletes a server whose host is fenced, so that its guest stays there.
+func (w *world) leaveBehind(t testing.TB, id string) {
+	yes, no := true, false
+	_, err := w.UpdateComputeService(admin(t), "hv1", compute.UpdateHost{ForcedDown: &yes})
+	require.NoError(t, err)
+	require.NoError(t, w.DeleteServer(member(t), id))
+	w.idle(t)
+	_, err = w.UpdateComputeService(admin(t), "hv1", compute.UpdateHost{ForcedDown: &no})
+	require.NoError(t, err)
+}

@@ -99,7 +99,7 @@ func (d *Driver) tidyImage(ctx context.Context, e fs.DirEntry) error {
 	id, format, _ := strings.Cut(e.Name(), ".")
 	return d.fetches.Turn(ctx, id, func() error { // nobody fetches or links it meanwhile
 		info, err := e.Info()
-		if err != nil || links(info) > 1 {
+		if err != nil || info.Sys().(*syscall.Stat_t).Nlink > 1 {
 			return ignoreMissing(err)
 		}
 		fragment := strings.Contains(format, ".") // of a fetch that was cut
@@ -109,8 +109,6 @@ func (d *Driver) tidyImage(ctx context.Context, e fs.DirEntry) error {
 		return ignoreMissing(os.Remove(filepath.Join(d.cache(), e.Name())))
 	})
 }
-
-func links(info fs.FileInfo) uint64 { return uint64(info.Sys().(*syscall.Stat_t).Nlink) }
 
 // isGone tells whether an image was deleted.
 func (d *Driver) isGone(ctx context.Context, id string) bool {
