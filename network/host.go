@@ -76,8 +76,8 @@ const (
 // first, when it comes back, and now and then. Routers whose host is no more
 // move to another first. It must not be called twice.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.moveRouters(ctx); err != nil {
-		return err
+	if err := s.moveRouters(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "Routers whose host is no more stay without one until the next start.", "error", err)
 	}
 	s.beats.watch()
 	var all sync.WaitGroup
