@@ -118,10 +118,8 @@ func Open(ctx context.Context, e Engine, opts *Options, m ...Migrations) (*Store
 	if o.Fault == nil {
 		o.Fault = func(string) error { return nil }
 	}
-	for _, each := range m {
-		if err := migrate(ctx, e, each); err != nil {
-			return nil, errors.Join(errs.Wrap(err, "migrate %s", each.Name), e.Close())
-		}
+	if err := migrateAll(ctx, e, m); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 	s := &Store{
 		engine: e, log: o.Logger, fault: o.Fault,

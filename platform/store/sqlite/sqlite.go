@@ -32,6 +32,7 @@ type Options struct {
 type engine struct {
 	writer, reader *sql.DB
 	dialect        *dialect
+	full           bool // every commit waits for the disk
 }
 
 // Open opens the database file at path, or makes it, for its owner only.
@@ -54,6 +55,7 @@ func Open(path string, opts *Options) (store.Engine, error) {
 		writer:  pool(drv, source(path, writerPragmas(opts), "immediate"), false, 1),
 		reader:  pool(drv, source(path, readerPragmas, ""), true, readers),
 		dialect: newDialect(),
+		full:    !opts.Ephemeral && !opts.Normal,
 	}
 	if err := e.writer.PingContext(context.Background()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), e.Close())
@@ -64,6 +66,20 @@ func Open(path string, opts *Options) (store.Engine, error) {
 func (e *engine) Writer() *sql.DB        { return e.writer }
 func (e *engine) Reader() *sql.DB        { return e.reader }
 func (e *engine) Dialect() store.Dialect { return e.dialect }
+
+// Relaxed implements store.Relaxer: the log is whole without being synced, and
+// syncing it for a later commit covers all that stands before.
+func (e *engine) Relaxed(ctx context.Context, fn func() error) error {
+	if !e.full {
+		return fn()
+	}
+	if _, err := e.writer.ExecContext(ctx, "PRAGMA synchronous(NORMAL)"); err != nil {
+		return err
+	}
+	err := fn()
+	_, restored := e.writer.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous(FULL)")
+	return errors.Join(err, restored)
+}
 
 // Close ends the readers first, so that the writer can fold the log into the file.
 func (e *engine) Close() error { return errors.Join(e.reader.Close(), e.writer.Close()) }
