@@ -90,12 +90,12 @@ type textBounds struct{ least, most int64 }
 
 func compileTextBounds(_ *jsonschema.CompilerContext, schema map[string]any) (jsonschema.SchemaExt, error) {
 	types, _ := schema["type"].([]any)
-	least, none := strconv.ParseInt(fmt.Sprint(schema["minimum"]), 10, 64)
-	most, open := strconv.ParseInt(fmt.Sprint(schema["maximum"]), 10, 64)
-	if none != nil || open != nil || !slices.Contains(types, any("string")) {
+	var b textBounds
+	n, _ := fmt.Sscan(fmt.Sprint(schema["minimum"], " ", schema["maximum"]), &b.least, &b.most) // "<nil>" is no bound
+	if n < 2 || !slices.Contains(types, any("string")) {
 		return nil, nil
 	}
-	return textBounds{least, most}, nil
+	return b, nil
 }
 
 // Validate implements jsonschema.SchemaExt.
