@@ -57,6 +57,7 @@ func malformed() map[string]any {
 		"deep list":    strings.Repeat("[", 20000) + strings.Repeat("]", 20000),
 		"deep object":  strings.Repeat(`{"a":`, 10000) + "1" + strings.Repeat("}", 10000),
 		"not a number": `{"server": NaN}`,
+		"NUL":          `{"server": {"name": "a\u0000"}}`,
 		"comment":      `{"server": {} /* hello */}`,
 	}
 }
@@ -182,7 +183,7 @@ func TestBadParametersOfLists(t *testing.T) {
 				fault(t, prefix, r)
 			}
 			for _, query := range []string{"limit=99999999999999999999", "limit=2147483647", "sort_key=%27;--&sort_dir=asc", "sort_key=project_id&sort_dir=sideways", "marker=" + strings.Repeat("x", 10000),
-				"%ff=%fe", "a=%zz", "name=%00", strings.Repeat("tags=x&", 1000), "name=" + strings.Repeat("%25_", 2000), "id=%27%22%5C", "fields=%00", "changed_since=x", "created_at=in:x"} {
+				"%ff=%fe", "a=%zz", "name=%00", strings.Repeat("tags=x&", 1000), "name=" + strings.Repeat("%25_", 2000), "id=%27%22%5C", "fields=%00", "status=%00", "x%00y=1", "user_id=%00", "image=%00&flavor=%00", "changed_since=x", "created_at=in:x"} {
 				r := w.blue.at("2.96").Get(prefix + path + "?" + query)
 				require.Less(t, r.Status, 500, "%s?%.60s: %s", path, query, r.Body)
 			}

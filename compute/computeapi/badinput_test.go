@@ -22,7 +22,7 @@ func TestBadRequestsForServersMakeNothing(t *testing.T) {
 		"Value: 5. 5 is not of type 'string'":                                  {"name": 5},
 		"Value: ' vm'. ' vm' does not match":                                   {"name": " vm"},
 		"Value: '  '. '  ' does not match":                                     {"name": "  "},
-		"Value: 'a\x00'. 'a\x00' does not match":                               {"name": "a\x00"},
+		"Value: 'a\x01'. 'a\x01' does not match":                               {"name": "a\x01"},
 		"does not match '^[\\p{L}":                                             {"description": "two\nlines"},
 		"'' is too short":                                                      {"name": ""},
 		"Missing imageRef attribute":                                           {"imageRef": ""},

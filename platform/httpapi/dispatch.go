@@ -156,13 +156,13 @@ func (a *API) document(path string) bool {
 var errNoPath = errs.NotFoundf("The resource could not be found.")
 
 // trim takes the slashes off the path's end. A path that ServeMux would
-// redirect (//, ..) is none of ours.
+// redirect (//, ..), or with a NUL, is none of ours.
 func trim(r *http.Request) (*http.Request, bool) {
 	u, out := *r.URL, *r
 	u.RawPath = cmp.Or(strings.TrimRight(u.EscapedPath(), "/"), "/")
 	u.Path, _ = url.PathUnescape(u.RawPath) // what was parsed can be
 	out.URL = &u
-	return &out, u.RawPath[0] == '/' && path.Clean(u.RawPath) == u.RawPath
+	return &out, u.RawPath[0] == '/' && path.Clean(u.RawPath) == u.RawPath && !strings.Contains(u.Path, "\x00")
 }
 
 // ServeHTTP serves a path that exists.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
@@ -67,8 +68,8 @@ func (l *Listing[T]) filtered(sel *bun.SelectQuery, filters []Filter, scope Scop
 	}
 	for _, f := range filters {
 		c, ok := l.Columns[f.Field]
-		if !ok {
-			return nil, errs.Invalidf("Unknown filter %q.", f.Field)
+		if !ok || strings.ContainsRune(strings.Join(f.Values, ""), 0) {
+			return nil, errs.Invalidf("Unknown filter %q, or a NUL in its value.", f.Field)
 		}
 		apply := c.where
 		if c.Filter != nil {

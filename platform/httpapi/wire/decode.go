@@ -129,9 +129,6 @@ func (o *Optional[T]) decode(c *Codec, doc any, at microversion.Version) error {
 // names; what is more is refused before anything is built of it. Numbers stay
 // as written.
 func Parse(body []byte, depth, keys int) (any, error) {
-	if !utf8.Valid(body) {
-		return nil, fmt.Errorf("wire: the document is not in UTF-8")
-	}
 	if err := bound(body, depth, keys); err != nil {
 		return nil, err
 	}
@@ -141,19 +138,21 @@ func Parse(body []byte, depth, keys int) (any, error) {
 	if err := dec.Decode(&doc); err != nil {
 		return nil, err
 	}
-	if dec.More() {
-		return nil, fmt.Errorf("wire: more than one document")
+	if dec.More() || !utf8.Valid(body) {
+		return nil, fmt.Errorf("wire: this is not one document in UTF-8")
 	}
 	return doc, nil
 }
 
-// bound counts brackets and colons outside strings.
+// bound counts brackets and colons outside strings, and looks for NUL in them.
 func bound(body []byte, depth, keys int) error {
 	inString := false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case c == '"':
 			inString = !inString
+		case inString && c == '\\' && string(body[i:min(i+6, len(body))]) == `\u0000`:
+			keys = -1 // no database has it in text
 		case inString && c == '\\':
 			i++
 		case inString:
@@ -165,7 +164,7 @@ func bound(body []byte, depth, keys int) error {
 			keys--
 		}
 		if depth < 0 || keys < 0 {
-			return fmt.Errorf("wire: the document is too deep or has too many names")
+			return fmt.Errorf("wire: the document is too deep, has too many names, or a NUL")
 		}
 	}
 	return nil

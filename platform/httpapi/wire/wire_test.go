@@ -242,7 +242,9 @@ func TestParseBoundsDepthAndNames(t *testing.T) {
 	require.Error(t, err)
 	_, err = wire.Parse([]byte(`{"a":"[[[:::\"[["}`), 1, 1)
 	require.NoError(t, err, "what stands in strings does not count")
-	for _, bad := range []string{``, `{`, `{} {}`, `{"a":}`, "{} x", "\"\xff\""} {
+	_, err = wire.Parse([]byte(`"\\u0000"`), 1, 1)
+	require.NoError(t, err, "this is a backslash before letters")
+	for _, bad := range []string{``, `{`, `{} {}`, `{"a":}`, "{} x", "\"\xff\"", `"a\u0000"`, `"\\\u0000"`} {
 		_, err = wire.Parse([]byte(bad), 64, 10)
 		require.Error(t, err, bad)
 	}
