@@ -11,8 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
-	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	simfault "github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
@@ -107,7 +106,7 @@ func (w *world) actions(c client, server string) (out []object) {
 }
 
 // absent is a hypervisor that is not there.
-func absent(_ context.Context, at simcompute.Step) error {
+func absent(_ context.Context, at simfault.Step) error {
 	return errs.New(errs.Unavailable, "The hypervisor does not answer.").Because(errors.New("dial unix /run/libvirt/libvirt-sock: no such file"))
 }
 
@@ -119,7 +118,7 @@ func TestHypervisorThatIsNotThere(t *testing.T) {
 	tick := func() { clk.Advance(time.Second) }
 	flavor, image := w.flavor(), w.blue.image("private")
 	network, _ := w.blue.network("net", "10.0.0.0/24")
-	w.machine.host.SetFault(func(ctx context.Context, at simcompute.Step) error {
+	w.machine.host.SetFault(func(ctx context.Context, at simfault.Step) error {
 		if at.Method == "describe" {
 			return nil
 		}
@@ -176,7 +175,7 @@ func TestNetworkThatFails(t *testing.T) {
 	w := newWorld(t)
 	flavor, image := w.flavor(), w.blue.image("private")
 	network, _ := w.blue.network("net", "10.0.0.0/24")
-	w.machine.net.SetFault(simnetwork.FailAt("ensure port", "end", 1000, errs.New(errs.NotSupported, "This host has no such network.")))
+	w.machine.net.SetFault(simfault.FailAt("ensure port", "end", 1000, errs.New(errs.NotSupported, "This host has no such network.")))
 	s := id(w.blue.make("/compute/v2.1/servers", "server", server("one", flavor, image, network, nil)["server"].(object)))
 	w.settled()
 	shown := w.blue.call("GET", "/compute/v2.1/servers/"+s, nil, 200)["server"].(object)

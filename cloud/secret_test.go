@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	simfault "github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/secret"
@@ -92,7 +92,7 @@ func TestSecretsAreSeenNowhere(t *testing.T) {
 	there := id(w.blue.make("/compute/v2.1/servers", "server", server("there", flavor, image, network, nil)["server"].(object)))
 	user := id(w.admin.make("/identity/v3/users", "user", object{"name": "eve", "password": password}))
 	w.settled()
-	w.machine.host.SetFault(simcompute.FailAt("create", "", 5, errs.Invalidf("simulated refusal")))
+	w.machine.host.SetFault(simfault.FailAt("create", "", 5, errs.Invalidf("simulated refusal")))
 	lines := w.pushedSecrets(flavor, image, network, there, user)
 	require.Equal(t, w.secretFields(), fieldsOf(lines), "each secret field has a line")
 

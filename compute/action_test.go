@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
@@ -68,7 +68,7 @@ func TestActionsOutliveTheirServer(t *testing.T) {
 
 func TestFailedActionSaysWhyWithoutItsCause(t *testing.T) {
 	w := newWorld(t).run(t)
-	w.hosts["hv1"].SetFault(simcompute.FailAt("create", "define", 1, errs.New(errs.Invalid, "The disk is too small.").Because(errors.New("canary"))))
+	w.hosts["hv1"].SetFault(fault.FailAt("create", "define", 1, errs.New(errs.Invalid, "The disk is too small.").Because(errors.New("canary"))))
 	made, err := w.CreateServer(request(t, "req-1"), w.request(t))
 	require.NoError(t, err)
 	w.idle(t)

@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
-	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/image"
 	"github.com/cumulite/cumulite/image/imagetest"
 	"github.com/cumulite/cumulite/network"
@@ -240,9 +239,9 @@ func TestFailureAtEachStepLeavesNothing(t *testing.T) {
 			_, err := w.net.SetQuotas(admin(t), "p1", none)
 			require.NoError(t, err)
 		},
-		"plug":  func(w *world) { w.wires["hv1"].SetFault(simnetwork.FailAt("ensure port", "end", 1, broken)) },
-		"guest": func(w *world) { w.hosts["hv1"].SetFault(simcompute.FailAt("create", "define", 1, broken)) },
-		"start": func(w *world) { w.hosts["hv1"].SetFault(simcompute.FailAt("start", "end", 1, broken)) },
+		"plug":  func(w *world) { w.wires["hv1"].SetFault(fault.FailAt("ensure port", "end", 1, broken)) },
+		"guest": func(w *world) { w.hosts["hv1"].SetFault(fault.FailAt("create", "define", 1, broken)) },
+		"start": func(w *world) { w.hosts["hv1"].SetFault(fault.FailAt("start", "end", 1, broken)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t).run(t)
@@ -264,7 +263,7 @@ func TestFailureAtEachStepLeavesNothing(t *testing.T) {
 
 func TestStepOnAHostThatDoesNotAnswerIsTriedAgain(t *testing.T) {
 	w := newWorld(t).run(t)
-	w.hosts["hv1"].SetFault(simcompute.FailAt("create", "", 3, nil))
+	w.hosts["hv1"].SetFault(fault.FailAt("create", "", 3, nil))
 	s := w.server(t)
 	require.Equal(t, "BUILD", s.Status())
 	require.Equal(t, compute.TaskSpawning, s.Task)
@@ -282,7 +281,7 @@ func TestStepOnAHostThatDoesNotAnswerIsTriedAgain(t *testing.T) {
 
 func TestDeleteCutsABuildShort(t *testing.T) {
 	w := newWorld(t).run(t)
-	fault, reached, release := simcompute.HangAt("create", "disks")
+	fault, reached, release := fault.HangAt("create", "disks")
 	defer release()
 	w.hosts["hv1"].SetFault(fault)
 	made, err := w.CreateServer(member(t), w.request(t))

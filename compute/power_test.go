@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -50,7 +50,7 @@ func TestPowerActionsLeadWhereTheMachineIs(t *testing.T) {
 func TestActionsWaitForEachOther(t *testing.T) {
 	w := newWorld(t).run(t)
 	s := w.server(t)
-	fault, reached, release := simcompute.HangAt("stop", "begin")
+	fault, reached, release := fault.HangAt("stop", "begin")
 	w.hosts["hv1"].SetFault(fault)
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStop))
 	<-reached
@@ -65,7 +65,7 @@ func TestActionsWaitForEachOther(t *testing.T) {
 func TestHardRebootCutsAnotherActionShort(t *testing.T) {
 	w := newWorld(t).run(t)
 	s := w.server(t)
-	fault, reached, release := simcompute.HangAt("suspend", "begin")
+	fault, reached, release := fault.HangAt("suspend", "begin")
 	defer release()
 	w.hosts["hv1"].SetFault(fault)
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoSuspend))
@@ -80,14 +80,14 @@ func TestHardRebootCutsAnotherActionShort(t *testing.T) {
 func TestFailedActionLeavesTheServerWhereItsMachineIs(t *testing.T) {
 	w := newWorld(t).run(t)
 	s := w.server(t)
-	w.hosts["hv1"].SetFault(simcompute.FailAt("stop", "end", 1, errs.Invalidf("the button is broken")))
+	w.hosts["hv1"].SetFault(fault.FailAt("stop", "end", 1, errs.Invalidf("the button is broken")))
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStop))
 	w.idle(t)
 	got := w.get(t, s.ID)
 	require.Equal(t, "SHUTOFF", got.Status(), "it had stopped before the call failed")
 	require.Equal(t, "the button is broken", got.Fault.Message)
 
-	w.hosts["hv1"].SetFault(simcompute.FailAt("start", "begin", 1, errs.Invalidf("no power")))
+	w.hosts["hv1"].SetFault(fault.FailAt("start", "begin", 1, errs.Invalidf("no power")))
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStart))
 	w.idle(t)
 	require.Equal(t, "SHUTOFF", w.get(t, s.ID).Status())
@@ -132,7 +132,7 @@ func TestRebuildMakesTheGuestAnew(t *testing.T) {
 	w.idle(t)
 	require.Equal(t, "SHUTOFF", w.get(t, s.ID).Status(), "a stopped server stays stopped")
 
-	w.hosts["hv1"].SetFault(simcompute.FailAt("create", "disks", 1, errs.Invalidf("no disk")))
+	w.hosts["hv1"].SetFault(fault.FailAt("create", "disks", 1, errs.Invalidf("no disk")))
 	_, err = w.RebuildServer(member(t), s.ID, compute.RebuildServer{ImageID: w.image})
 	require.NoError(t, err)
 	w.idle(t)
@@ -183,7 +183,7 @@ func TestSecondHardRebootTakesOverFromTheFirst(t *testing.T) {
 	w := newWorld(t).run(t)
 	s := w.server(t)
 	require.NoError(t, w.ResetServer(admin(t), s.ID, compute.VMError))
-	fault, reached, release := simcompute.HangAt("start", "begin")
+	fault, reached, release := fault.HangAt("start", "begin")
 	defer release()
 	w.hosts["hv1"].SetFault(fault)
 	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoHardReboot))

@@ -10,7 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/compute"
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -198,7 +198,7 @@ func TestAdministratorResetsAState(t *testing.T) {
 	require.Equal(t, "ACTIVE", w.get(t, s.ID).Status())
 	refused(t, errs.Invalid, w.ResetServer(admin(t), s.ID, compute.VMPaused))
 
-	fault, reached, release := simcompute.HangAt("create", "begin")
+	fault, reached, release := fault.HangAt("create", "begin")
 	defer release()
 	w.hosts["hv1"].SetFault(fault)
 	made, err := w.CreateServer(member(t), w.request(t))

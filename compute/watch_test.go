@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
-	"github.com/cumulite/cumulite/drivers/sim/simcompute"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
@@ -82,7 +82,7 @@ func TestDeleteDoesNotWaitForAHostThatIsDown(t *testing.T) {
 	w := newWorld(t).run(t).watched(t)
 	s := w.server(t)
 	eventually(t, func() bool { return w.clock.Waiting() > 3 }, "the watch is asleep")
-	w.hosts["hv1"].SetFault(func(context.Context, simcompute.Step) error { return errs.New(errs.Unavailable, "unplugged") })
+	w.hosts["hv1"].SetFault(func(context.Context, fault.Step) error { return errs.New(errs.Unavailable, "unplugged") })
 	w.clock.Advance(10 * time.Second)
 	eventually(t, func() bool { h := w.host(t, "hv1"); return !h.Up() }, "it is seen to be down")
 
@@ -196,7 +196,7 @@ func TestDeleteDoesNotWaitForAHostThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := worldAt(t, clock.System()).run(t).watched(t)
 		s := w.server(t)
-		w.hosts["hv1"].SetFault(func(ctx context.Context, _ simcompute.Step) error {
+		w.hosts["hv1"].SetFault(func(ctx context.Context, _ fault.Step) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
@@ -234,13 +234,13 @@ func TestHostThatHangsWhileItIsWatchedIsSeenToBeDown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := worldAt(t, clock.System()).run(t)
 				s, left := w.server(t), w.server(t)
-				fault, reached, release := simcompute.HangAt(method, "begin")
+				hang, reached, release := fault.HangAt(method, "begin")
 				defer release()
 				w.leaveBehind(t, left.ID)
-				w.hosts["hv1"].SetFault(fault)
+				w.hosts["hv1"].SetFault(hang)
 				w.watched(t)
 				<-reached
-				w.hosts["hv1"].SetFault(func(ctx context.Context, _ simcompute.Step) error {
+				w.hosts["hv1"].SetFault(func(ctx context.Context, _ fault.Step) error {
 					<-ctx.Done()
 					return ctx.Err()
 				})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/clock"
@@ -41,7 +42,7 @@ func TestWhatNoHostCarriesIsRefused(t *testing.T) {
 	s.requireFault(second(s.CreateNetwork(s.admin, vlan)), errs.Invalid, "InvalidInput")
 	ok(s.CreateNetwork(s.admin, network.CreateNetwork{Type: "flat", Physical: "physnet1"}))(s)
 
-	host.SetFault(simnetwork.FailAt("describe", "begin", 1000, nil))
+	host.SetFault(fault.FailAt("describe", "begin", 1000, nil))
 	serve(map[string]network.Driver{"hv1": modest{host}})
 	require.NoError(t, six(n), "a host that does not answer may be able to")
 	host.SetFault(nil)

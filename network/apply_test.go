@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/flow"
@@ -119,7 +119,7 @@ func TestChangeIsBroughtUntilTheHostTakesIt(t *testing.T) {
 	n, sub := s.network(s.ann, "10.0.0.0/24")
 	s.served(n)
 	for name, err := range map[string]error{"away": nil, "not able": errs.New(errs.NotSupported, "no"), "broken": errors.New("broken")} {
-		s.host.SetFault(simnetwork.FailAt("ensure network", "", 3, err))
+		s.host.SetFault(fault.FailAt("ensure network", "", 3, err))
 		gateway := network.UpdateSubnet{Name: to(name), DNS: to([]netip.Addr{addr("9.9.9." + fmt.Sprint(len(name)))})}
 		ok(s.UpdateSubnet(s.ann, sub.ID, gateway))(s)
 		require.Eventually(t, func() bool {
@@ -134,7 +134,7 @@ func TestChangeDuringItsOperationIsBroughtToo(t *testing.T) {
 	s.run(t)
 	n, _ := s.network(s.ann, "10.0.0.0/24")
 	s.served(n)
-	fault, reached, release := simnetwork.HangAt("ensure network", "end")
+	fault, reached, release := fault.HangAt("ensure network", "end")
 	s.host.SetFault(fault)
 	ok(s.UpdateNetwork(s.ann, n.ID, network.UpdateNetwork{AdminStateUp: to(false)}))(s)
 	<-reached
@@ -155,7 +155,7 @@ func TestPlugThatFailsCanBeRepeatedOrUndone(t *testing.T) {
 			})
 			n, _ := s.network(s.ann, "10.0.0.0/24")
 			p := s.port(s.ann, n)
-			s.host.SetFault(simnetwork.FailAt(method, step, 1, nil))
+			s.host.SetFault(fault.FailAt(method, step, 1, nil))
 			_, err := s.Plug(s.compute(), p.ID, onHost)
 			require.Equal(t, errs.Unavailable, errs.KindOf(err), method)
 			require.Equal(t, network.PortBuild, ok(s.GetPort(s.ann, p.ID))(s).Status)
@@ -165,7 +165,7 @@ func TestPlugThatFailsCanBeRepeatedOrUndone(t *testing.T) {
 			require.Equal(t, "hello", string(data))
 
 			q := s.port(s.ann, n)
-			s.host.SetFault(simnetwork.FailAt("ensure port", step, 1, nil))
+			s.host.SetFault(fault.FailAt("ensure port", step, 1, nil))
 			_, err = s.Plug(s.compute(), q.ID, onHost)
 			require.Error(t, err)
 			require.NoError(t, s.Unplug(s.compute(), q.ID))
@@ -268,7 +268,7 @@ func TestNetworkThatIsNeededAgainWhileItIsTakenAwayStays(t *testing.T) {
 	s.run(t)
 	n, _ := s.network(s.ann, "10.0.0.0/24")
 	first, second := s.served(n), s.port(s.ann, n)
-	fault, reached, release := simnetwork.HangAt("remove network", "begin")
+	fault, reached, release := fault.HangAt("remove network", "begin")
 	s.host.SetFault(fault)
 	require.NoError(t, s.DeletePort(s.ann, first.ID))
 	<-reached

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/errs"
 )
@@ -29,7 +29,7 @@ func TestHostEndsAsTheRowsSay(t *testing.T) {
 	}
 	var mu sync.Mutex
 	faults := rand.New(rand.NewPCG(seed, 0))
-	s.host.SetFault(func(context.Context, simnetwork.Step) error {
+	s.host.SetFault(func(context.Context, fault.Step) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if faults.IntN(20) == 0 {

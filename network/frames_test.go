@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/network/frame"
 )
@@ -250,7 +250,7 @@ func TestStatusSaysWhatTheHostOfARouterDoes(t *testing.T) {
 	ok(s.UpdateRouter(s.ann, s.router.ID, network.UpdateRouter{AdminStateUp: to(true)}))(s.site)
 	require.Equal(t, up, statuses())
 
-	fault, reached, release := simnetwork.HangAt("ensure router", "begin")
+	fault, reached, release := fault.HangAt("ensure router", "begin")
 	defer release()
 	s.host.SetFault(fault)
 	ok(s.UpdateFloatingIP(s.ann, f.ID, network.UpdateFloatingIP{Description: to("web")}))(s.site)
@@ -353,7 +353,7 @@ func TestChangesOfAProcessThatDiedReachTheHost(t *testing.T) {
 
 func TestHostThatFailsIsToldAgain(t *testing.T) {
 	s := newRouted(t)
-	s.host.SetFault(simnetwork.FailAt("ensure router", "end", 2, nil))
+	s.host.SetFault(fault.FailAt("ensure router", "end", 2, nil))
 	s.run(t)
 	require.Eventually(t, func() bool {
 		s.settle()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -77,7 +78,7 @@ func TestHostThatComesBackIsBroughtInOrder(t *testing.T) {
 	background(t, s.Service.Run)
 	require.Eventually(t, func() bool { return ok(s.ListAgents(s.admin))(s)[0].Alive }, 10*time.Second, time.Millisecond)
 	away.Store(true)
-	s.host.SetFault(func(context.Context, simnetwork.Step) error {
+	s.host.SetFault(func(context.Context, fault.Step) error {
 		if away.Load() {
 			return errs.New(errs.Unavailable, "away")
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/drivers/sim/simcompute"
 )
 
@@ -57,7 +58,7 @@ func TestCallThatWasCutIsNotKept(t *testing.T) {
 	dir, ctx, s := t.TempDir(), t.Context(), spec()
 	h, _ := reopened(t, dir)
 	require.NoError(t, h.Create(ctx, "op1", s))
-	h.SetFault(simcompute.FailAt("start", "end", 1, nil))
+	h.SetFault(fault.FailAt("start", "end", 1, nil))
 	require.Error(t, h.Start(ctx, "op1", s))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, s.ID+".json.part"), []byte("{"), 0o600), "its writer died")
 

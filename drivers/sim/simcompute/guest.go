@@ -7,6 +7,7 @@ import (
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/compute/hosting"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/errs"
 )
 
@@ -15,15 +16,15 @@ func (h *Host) Create(ctx context.Context, op string, spec compute.GuestSpec) er
 	if err := hosting.Check(spec, formats); err != nil {
 		return err
 	}
-	return h.do(ctx, "create", "", op, spec.ID, func(at Step) error {
+	return h.do(ctx, "create", "", op, spec.ID, func(at fault.Step) error {
 		if err := h.makeDisks(ctx, spec); err != nil {
 			return err
 		}
-		if err := h.step(ctx, at, "disks"); err != nil {
+		if err := h.seam.Pass(ctx, at, "disks"); err != nil {
 			return err
 		}
 		h.state.define(spec)
-		return h.step(ctx, at, "define")
+		return h.seam.Pass(ctx, at, "define")
 	})
 }
 
@@ -73,12 +74,12 @@ func (h *Host) Start(ctx context.Context, op string, spec compute.GuestSpec) err
 	if err := hosting.Check(spec, formats); err != nil {
 		return err
 	}
-	return h.do(ctx, "start", "", op, spec.ID, func(at Step) error {
+	return h.do(ctx, "start", "", op, spec.ID, func(at fault.Step) error {
 		if !h.state.hasDisks(spec.ID) {
 			return hosting.Missing(spec.ID)
 		}
 		h.state.define(spec)
-		if err := h.step(ctx, at, "define"); err != nil {
+		if err := h.seam.Pass(ctx, at, "define"); err != nil {
 			return err
 		}
 		return h.state.with(spec.ID, func(m *machine) error {
@@ -100,7 +101,7 @@ func (s *State) hasDisks(id string) bool {
 
 // Stop implements compute.Hypervisor.
 func (h *Host) Stop(ctx context.Context, op, id string, grace time.Duration) error {
-	return h.do(ctx, "stop", "", op, id, func(Step) error {
+	return h.do(ctx, "stop", "", op, id, func(fault.Step) error {
 		deaf := false
 		err := h.state.with(id, func(m *machine) error {
 			deaf = m.Power == compute.Paused || m.Power == compute.Running && m.Stubborn
@@ -110,7 +111,7 @@ func (h *Host) Stop(ctx context.Context, op, id string, grace time.Duration) err
 			return err
 		}
 		if deaf {
-			if err := h.wait(ctx, grace); err != nil {
+			if err := h.seam.Wait(ctx, grace); err != nil {
 				return err
 			}
 		}
@@ -154,7 +155,7 @@ func (h *Host) Wake(ctx context.Context, op string, spec compute.GuestSpec) erro
 
 // turn brings a guest that is in one of the states from to the state to.
 func (h *Host) turn(ctx context.Context, method, op, id string, to compute.PowerState, also func(*machine), from ...compute.PowerState) error {
-	return h.do(ctx, method, "", op, id, func(Step) error {
+	return h.do(ctx, method, "", op, id, func(fault.Step) error {
 		return h.state.with(id, func(m *machine) error {
 			if !slices.Contains(from, m.Power) {
 				return hosting.WrongState(id, method, m.Power)
@@ -171,18 +172,18 @@ func (h *Host) turn(ctx context.Context, method, op, id string, to compute.Power
 // Remove implements compute.Hypervisor.
 func (h *Host) Remove(ctx context.Context, op, id string) error {
 	return h.calls.Turn(ctx, id, func() error {
-		at, err := h.enter(ctx, "remove", id)
+		at, err := h.seam.Enter(ctx, "remove", id)
 		if err != nil {
 			return err
 		}
 		h.state.cutOff(id)
-		if err := h.step(ctx, at, "power off"); err != nil {
+		if err := h.seam.Pass(ctx, at, "power off"); err != nil {
 			return err
 		}
 		if err := h.state.forget(id); err != nil {
 			return err
 		}
-		return h.step(ctx, at, "end")
+		return h.seam.Pass(ctx, at, "end")
 	})
 }
 
@@ -209,7 +210,7 @@ func (h *Host) Plug(ctx context.Context, op, id string, nic compute.NIC) error {
 	if err := hosting.CheckNIC(nic); err != nil {
 		return err
 	}
-	return h.do(ctx, "plug", " "+nic.PortID, op, id, func(Step) error {
+	return h.do(ctx, "plug", " "+nic.PortID, op, id, func(fault.Step) error {
 		return h.state.with(id, func(m *machine) error {
 			if m.plugged(nic.PortID) < 0 {
 				m.NICs = append(m.NICs, nic)
@@ -221,7 +222,7 @@ func (h *Host) Plug(ctx context.Context, op, id string, nic compute.NIC) error {
 
 // Unplug implements compute.Hypervisor.
 func (h *Host) Unplug(ctx context.Context, op, id, portID string) error {
-	return h.do(ctx, "unplug", " "+portID, op, id, func(Step) error {
+	return h.do(ctx, "unplug", " "+portID, op, id, func(fault.Step) error {
 		return h.state.with(id, func(m *machine) error {
 			i := m.plugged(portID)
 			if i < 0 {

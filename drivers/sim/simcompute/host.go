@@ -14,11 +14,11 @@ import (
 	"context"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/compute/hosting"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/clock"
 )
 
@@ -41,9 +41,7 @@ type Host struct {
 	state *State
 	o     Options
 	calls *hosting.Calls
-	mu    sync.Mutex
-	fault Fault
-	count map[string]int
+	seam  *fault.Seam
 }
 
 var (
@@ -63,7 +61,7 @@ func New(state *State, opts *Options) *Host {
 	if o.Clock == nil {
 		o.Clock = clock.System()
 	}
-	return &Host{state: state, o: o, calls: hosting.NewCalls(state), count: map[string]int{}}
+	return &Host{state: state, o: o, calls: hosting.NewCalls(state), seam: fault.NewSeam(o.Clock, o.Latency)}
 }
 
 func orElse[T comparable](v, otherwise T) T {
@@ -75,15 +73,11 @@ func orElse[T comparable](v, otherwise T) T {
 }
 
 // SetFault sets what happens at each step from now on; nil: nothing.
-func (h *Host) SetFault(f Fault) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.fault = f
-}
+func (h *Host) SetFault(f fault.Func) { h.seam.Set(f) }
 
 // Describe implements compute.Hypervisor.
 func (h *Host) Describe(ctx context.Context) (compute.HostInfo, error) {
-	if _, err := h.enter(ctx, "describe", ""); err != nil {
+	if _, err := h.seam.Enter(ctx, "describe", ""); err != nil {
 		return compute.HostInfo{}, err
 	}
 	return compute.HostInfo{
@@ -98,7 +92,7 @@ var formats = []string{"raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso"}
 
 // Guests implements compute.Hypervisor.
 func (h *Host) Guests(ctx context.Context) ([]compute.Guest, error) {
-	if _, err := h.enter(ctx, "guests", ""); err != nil {
+	if _, err := h.seam.Enter(ctx, "guests", ""); err != nil {
 		return nil, err
 	}
 	return h.state.guests(), nil
@@ -106,7 +100,7 @@ func (h *Host) Guests(ctx context.Context) ([]compute.Guest, error) {
 
 // Console implements compute.Hypervisor.
 func (h *Host) Console(ctx context.Context, id string, lines int) (log []byte, err error) {
-	if _, err := h.enter(ctx, "console", id); err != nil {
+	if _, err := h.seam.Enter(ctx, "console", id); err != nil {
 		return nil, err
 	}
 	err = h.state.with(id, func(m *machine) error {
@@ -118,7 +112,7 @@ func (h *Host) Console(ctx context.Context, id string, lines int) (log []byte, e
 
 // Watch implements compute.Watcher.
 func (h *Host) Watch(ctx context.Context) (<-chan compute.Guest, error) {
-	if _, err := h.enter(ctx, "watch", ""); err != nil {
+	if _, err := h.seam.Enter(ctx, "watch", ""); err != nil {
 		return nil, err
 	}
 	return h.state.feed.Watch(ctx), nil
@@ -126,60 +120,20 @@ func (h *Host) Watch(ctx context.Context) (<-chan compute.Guest, error) {
 
 // do is the frame of every changing call: its turn, its memory, its first and
 // its last step. fn does what is between them.
-func (h *Host) do(ctx context.Context, method, detail, op, id string, fn func(Step) error) error {
+func (h *Host) do(ctx context.Context, method, detail, op, id string, fn func(fault.Step) error) error {
 	return h.calls.Do(ctx, id, method+detail, op, func() error {
-		at, err := h.enter(ctx, method, id)
+		at, err := h.seam.Enter(ctx, method, id)
 		if err != nil {
 			return err
 		}
 		if err := fn(at); err != nil {
 			return err
 		}
-		if err := h.step(ctx, at, "end"); err != nil || op != "" {
+		if err := h.seam.Pass(ctx, at, "end"); err != nil || op != "" {
 			return err
 		}
 		return h.state.keep(id) // nothing is remembered of this call, which would keep it
 	})
-}
-
-// enter takes the time of a call and passes its first step.
-func (h *Host) enter(ctx context.Context, method, id string) (Step, error) {
-	at := Step{Method: method, Guest: id, Call: h.next(method)}
-	if h.o.Latency != nil {
-		if err := h.wait(ctx, h.o.Latency(method)); err != nil {
-			return at, err
-		}
-	}
-	return at, h.step(ctx, at, "begin")
-}
-
-func (h *Host) next(method string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.count[method]++
-	return h.count[method] - 1
-}
-
-func (h *Host) step(ctx context.Context, at Step, name string) error {
-	h.mu.Lock()
-	fault := h.fault
-	h.mu.Unlock()
-	if err := ctx.Err(); err != nil || fault == nil {
-		return err
-	}
-	at.Name = name
-	return fault(ctx, at)
-}
-
-func (h *Host) wait(ctx context.Context, d time.Duration) error {
-	due, stop := h.o.Clock.At(h.o.Clock.Now().Add(d))
-	defer stop()
-	select {
-	case <-due:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // fetch reads the image of spec to its end, when there is where to read from.

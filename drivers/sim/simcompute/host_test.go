@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/drivers/sim/simcompute"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -63,7 +64,7 @@ func TestEveryStepCanFailAndBeRepeated(t *testing.T) {
 					require.NoError(t, h.Suspend(ctx, "prepare", s.ID))
 				}
 				call := calls(h, s)[method]
-				h.SetFault(simcompute.FailAt(method, step, 1, nil))
+				h.SetFault(fault.FailAt(method, step, 1, nil))
 				require.Equal(t, errs.Unavailable, errs.KindOf(call(ctx, "op")))
 				if method == "describe" || method == "guests" || method == "console" || method == "watch" {
 					require.NoError(t, call(ctx, ""))
@@ -85,7 +86,7 @@ func TestHalfMadeGuestIsNotListed(t *testing.T) {
 	state, s := simcompute.NewState(), spec()
 	h := simcompute.New(state, nil)
 	failure := errs.New(errs.Exhausted, "no room")
-	h.SetFault(simcompute.FailAt("create", "disks", 1, failure))
+	h.SetFault(fault.FailAt("create", "disks", 1, failure))
 	require.ErrorIs(t, h.Create(t.Context(), "c", s), failure)
 	require.Equal(t, []string{s.ID}, state.Leftovers())
 	guests, err := h.Guests(t.Context())
@@ -98,7 +99,7 @@ func TestHalfMadeGuestIsNotListed(t *testing.T) {
 func TestHangEndsWithContextOrRelease(t *testing.T) {
 	s := spec()
 	h := simcompute.New(simcompute.NewState(), nil)
-	fault, reached, release := simcompute.HangAt("create", "define")
+	fault, reached, release := fault.HangAt("create", "define")
 	h.SetFault(fault)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

@@ -14,9 +14,9 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"sync"
 	"time"
 
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -34,9 +34,7 @@ type Options struct {
 type Host struct {
 	state *State
 	o     Options
-	mu    sync.Mutex
-	fault Fault
-	count map[string]int
+	seam  *fault.Seam
 }
 
 var _ network.Driver = (*Host)(nil)
@@ -51,19 +49,15 @@ func New(state *State, opts *Options) *Host {
 	if o.Clock == nil {
 		o.Clock = clock.System()
 	}
-	return &Host{state: state, o: o, count: map[string]int{}}
+	return &Host{state: state, o: o, seam: fault.NewSeam(o.Clock, o.Latency)}
 }
 
 // SetFault sets what happens at each step from now on; nil: nothing.
-func (h *Host) SetFault(f Fault) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.fault = f
-}
+func (h *Host) SetFault(f fault.Func) { h.seam.Set(f) }
 
 // Describe implements network.Driver.
 func (h *Host) Describe(ctx context.Context) (network.Host, error) {
-	_, err := h.enter(ctx, "describe", "")
+	_, err := h.seam.Enter(ctx, "describe", "")
 	return network.Host{
 		Name: h.o.Name, Technology: "sim", VIFType: "sim", IPv6: true, MaxMTU: 9000,
 		NetworkTypes: []string{"local", "flat", "vlan", "vxlan"},
@@ -153,7 +147,7 @@ func (h *Host) RemoveRouter(ctx context.Context, id string) error {
 
 // Inventory implements network.Driver.
 func (h *Host) Inventory(ctx context.Context) (network.Inventory, error) {
-	if _, err := h.enter(ctx, "inventory", ""); err != nil {
+	if _, err := h.seam.Enter(ctx, "inventory", ""); err != nil {
 		return network.Inventory{}, err
 	}
 	return h.state.inventory(), nil
@@ -167,52 +161,12 @@ func put[T any](all map[string]T, id string, spec T, late bool) {
 
 // do is the frame of every changing call: fn works under the state's lock.
 func (h *Host) do(ctx context.Context, method, id string, fn func(s *State) error) error {
-	at, err := h.enter(ctx, method, id)
+	at, err := h.seam.Enter(ctx, method, id)
 	if err != nil {
 		return err
 	}
 	if err := h.state.with(fn); err != nil {
 		return err
 	}
-	return h.step(ctx, at, "end")
-}
-
-// enter takes the time of a call and passes its first step.
-func (h *Host) enter(ctx context.Context, method, id string) (Step, error) {
-	at := Step{Method: method, Object: id, Call: h.next(method)}
-	if h.o.Latency != nil {
-		if err := h.wait(ctx, h.o.Latency(method)); err != nil {
-			return at, err
-		}
-	}
-	return at, h.step(ctx, at, "begin")
-}
-
-func (h *Host) next(method string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.count[method]++
-	return h.count[method] - 1
-}
-
-func (h *Host) step(ctx context.Context, at Step, name string) error {
-	h.mu.Lock()
-	fault := h.fault
-	h.mu.Unlock()
-	if err := ctx.Err(); err != nil || fault == nil {
-		return err
-	}
-	at.Name = name
-	return fault(ctx, at)
-}
-
-func (h *Host) wait(ctx context.Context, d time.Duration) error {
-	due, stop := h.o.Clock.At(h.o.Clock.Now().Add(d))
-	defer stop()
-	select {
-	case <-due:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return h.seam.Pass(ctx, at, "end")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/clock"
@@ -17,7 +18,7 @@ import (
 func TestCallsFailAsOftenAsAsked(t *testing.T) {
 	state := simnetwork.NewState()
 	host := simnetwork.New(state, nil)
-	host.SetFault(simnetwork.FailAt("ensure network", "", 2, nil))
+	host.SetFault(fault.FailAt("ensure network", "", 2, nil))
 	for range 2 {
 		require.Equal(t, errs.Unavailable, errs.KindOf(host.EnsureNetwork(t.Context(), network.NetworkSpec{ID: "n"})))
 		_, there := state.Network("n")
@@ -32,7 +33,7 @@ func TestAnAnswerCanBeLostAfterTheEffect(t *testing.T) {
 	state := simnetwork.NewState()
 	host := simnetwork.New(state, nil)
 	lost := errors.New("lost")
-	host.SetFault(simnetwork.FailAt("ensure group", "end", 1, lost))
+	host.SetFault(fault.FailAt("ensure group", "end", 1, lost))
 	require.ErrorIs(t, host.EnsureGroup(t.Context(), network.GroupSpec{ID: "g", Generation: 3}), lost)
 	g, there := state.Group("g")
 	require.True(t, there)
@@ -42,7 +43,7 @@ func TestAnAnswerCanBeLostAfterTheEffect(t *testing.T) {
 func TestAHangingCallGoesOnWhenReleased(t *testing.T) {
 	state := simnetwork.NewState()
 	host := simnetwork.New(state, nil)
-	fault, reached, release := simnetwork.HangAt("ensure router", "begin")
+	fault, reached, release := fault.HangAt("ensure router", "begin")
 	host.SetFault(fault)
 	done := make(chan error, 1)
 	go func() { done <- host.EnsureRouter(t.Context(), network.RouterSpec{ID: "r"}) }()
@@ -58,7 +59,7 @@ func TestAHangingCallGoesOnWhenReleased(t *testing.T) {
 func TestEveryChangingMethodPassesItsSteps(t *testing.T) {
 	ctx, host := t.Context(), simnetwork.New(simnetwork.NewState(), nil)
 	var passed []string
-	host.SetFault(func(_ context.Context, at simnetwork.Step) error {
+	host.SetFault(func(_ context.Context, at fault.Step) error {
 		if at.Name == "end" {
 			passed = append(passed, at.Method)
 		}
