@@ -12,6 +12,7 @@ import (
 	"github.com/cumulite/cumulite/image"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/auth"
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
 	"github.com/cumulite/cumulite/platform/quota"
@@ -113,11 +114,15 @@ func (c *Cloud) openCompute(ctx context.Context) error {
 	return c.Compute.Recover(ctx)
 }
 
-// hostImages is where hosts get the bytes of images from.
+// hostImages is where hosts get the bytes of images from: nowhere while a cloud
+// is taken away.
 type hostImages struct{ c *Cloud }
 
 // Open implements compute.Images.
 func (h hostImages) Open(ctx context.Context, imageID string) (io.ReadCloser, error) {
+	if h.c.Image == nil {
+		return nil, errs.New(errs.Unavailable, "The image service is not open.")
+	}
 	ctx = auth.AsService(ctx, "compute")
 	v, err := h.c.Image.Verified(ctx, imageID)
 	if err != nil {
