@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/image/inspect"
+	"github.com/cumulite/cumulite/test/need"
 )
 
 const mib = 1 << 20
@@ -162,13 +163,7 @@ func options(args []string, o string, rest ...string) []string {
 	return append(args, rest...)
 }
 
-func qemuImg(t *testing.T) string {
-	tool, err := exec.LookPath("qemu-img")
-	if err != nil {
-		t.Skip("qemu-img is not installed (package qemu-utils)")
-	}
-	return tool
-}
+func qemuImg(t *testing.T) string { return need.Program(t, "qemu-img") }
 
 func run(t *testing.T, tool string, args ...string) []byte {
 	t.Helper()
