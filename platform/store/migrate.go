@@ -11,36 +11,11 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/uptrace/bun/dialect"
-
-	"github.com/cumulite/cumulite/platform/errs"
 )
 
 var gooseDialects = map[dialect.Name]goose.Dialect{
 	dialect.SQLite: goose.DialectSQLite3,
 	dialect.PG:     goose.DialectPostgres,
-}
-
-// Relaxer is the optional ability of an Engine to commit without waiting for
-// the disk while fn runs. A power failure may take these commits back, the last
-// first; the next one after fn makes them last.
-type Relaxer interface {
-	Relaxed(ctx context.Context, fn func() error) error
-}
-
-// migrateAll brings the tables of all services to their newest version.
-func migrateAll(ctx context.Context, e Engine, all []Migrations) error {
-	each := func() error {
-		for _, m := range all {
-			if err := migrate(ctx, e, m); err != nil {
-				return errs.Wrap(err, "migrate %s", m.Name)
-			}
-		}
-		return nil
-	}
-	if r, is := e.(Relaxer); is {
-		return r.Relaxed(ctx, each)
-	}
-	return each()
 }
 
 // migrate brings one service's tables to its newest version. A database that

@@ -43,6 +43,10 @@ type Engine interface {
 	Reader() *sql.DB
 	// Dialect says how the engine's SQL is written.
 	Dialect() Dialect
+	// Ready is called once the migrations are in, which need not each wait for
+	// the disk. From then on a commit is as durable as was asked for, with all
+	// that came before it.
+	Ready(ctx context.Context) error
 	// Close ends all connections.
 	Close() error
 }
@@ -118,7 +122,12 @@ func Open(ctx context.Context, e Engine, opts *Options, m ...Migrations) (*Store
 	if o.Fault == nil {
 		o.Fault = func(string) error { return nil }
 	}
-	if err := migrateAll(ctx, e, m); err != nil {
+	for _, each := range m {
+		if err := migrate(ctx, e, each); err != nil {
+			return nil, errors.Join(errs.Wrap(err, "migrate %s", each.Name), e.Close())
+		}
+	}
+	if err := e.Ready(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	s := &Store{

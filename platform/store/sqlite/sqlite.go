@@ -32,7 +32,7 @@ type Options struct {
 type engine struct {
 	writer, reader *sql.DB
 	dialect        *dialect
-	full           bool // every commit waits for the disk
+	full           bool // commits wait for the disk, once Ready
 }
 
 // Open opens the database file at path, or makes it, for its owner only.
@@ -57,7 +57,7 @@ func Open(path string, opts *Options) (store.Engine, error) {
 		dialect: newDialect(),
 		full:    !opts.Ephemeral && !opts.Normal,
 	}
-	if err := e.writer.PingContext(context.Background()); err != nil {
+	if err := e.synchronous("NORMAL"); err != nil { // until Ready
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), e.Close())
 	}
 	return e, nil
@@ -67,18 +67,18 @@ func (e *engine) Writer() *sql.DB        { return e.writer }
 func (e *engine) Reader() *sql.DB        { return e.reader }
 func (e *engine) Dialect() store.Dialect { return e.dialect }
 
-// Relaxed implements store.Relaxer: the log is whole without being synced, and
-// syncing it for a later commit covers all that stands before.
-func (e *engine) Relaxed(ctx context.Context, fn func() error) error {
+// Ready ends the time in which the log is whole without being synced: syncing
+// it for the next commit covers all that stands before.
+func (e *engine) Ready(context.Context) error { return e.synchronous("FULL") }
+
+// synchronous sets how the writer's one connection commits. A connection that
+// takes its place is opened as durable as was asked for.
+func (e *engine) synchronous(how string) error {
 	if !e.full {
-		return fn()
+		return e.writer.PingContext(context.Background())
 	}
-	if _, err := e.writer.ExecContext(ctx, "PRAGMA synchronous(NORMAL)"); err != nil {
-		return err
-	}
-	err := fn()
-	_, restored := e.writer.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous(FULL)")
-	return errors.Join(err, restored)
+	_, err := e.writer.ExecContext(context.Background(), "PRAGMA synchronous("+how+")")
+	return err
 }
 
 // Close ends the readers first, so that the writer can fold the log into the file.
