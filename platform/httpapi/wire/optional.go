@@ -13,9 +13,6 @@ type Optional[T any] struct {
 	Value T
 }
 
-// Some gives an Optional that is set to v.
-func Some[T any](v T) Optional[T] { return Optional[T]{Set: true, Value: v} }
-
 // Ptr gives a pointer to the value, nil when it is not set or null.
 func (o Optional[T]) Ptr() *T {
 	if !o.Set || o.Null {

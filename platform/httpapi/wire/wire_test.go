@@ -219,7 +219,7 @@ func TestOptionalTellsLeftOutFromNull(t *testing.T) {
 	require.Equal(t, []link{{Rel: "x"}}, p.Links.Value)
 	require.False(t, p.Size.Set)
 	require.Equal(t, 5, p.Size.Or(5))
-	require.Equal(t, 7, *wire.Some(7).Ptr())
+	require.Equal(t, 7, *wire.Optional[int]{Set: true, Value: 7}.Ptr())
 
 	b, err := json.Marshal(p)
 	require.NoError(t, err)
