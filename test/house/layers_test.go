@@ -77,7 +77,7 @@ var guarded = map[string]func(dir string) bool{
 	"net/http": func(dir string) bool {
 		name := path.Base(dir)
 		return outside(dir) || strings.HasSuffix(name, "api") || strings.HasSuffix(name, "client") || strings.HasPrefix(dir, "platform/httpapi") ||
-			top(dir) == "cloud" || strings.HasPrefix(dir, "drivers/linuxnet")
+			dir == "cloud" || dir == "cloud/serve" || strings.HasPrefix(dir, "drivers/linuxnet")
 	},
 	"go.yaml.in/yaml/v4":                  func(dir string) bool { return dir == "platform/yaml" },
 	"modernc.org/sqlite":                  func(dir string) bool { return dir == "platform/store/sqlite" },
