@@ -67,7 +67,7 @@ type Options struct {
 	Logger  *slog.Logger          // nil discards
 	Metrics prometheus.Registerer // nil counts nothing
 
-	fault func(op string) error // the store's seam, for this package's tests
+	Faults *Faults // what tests make happen to it
 }
 
 // HostDeps are what drivers of hosts may build on.
@@ -146,6 +146,9 @@ func (o *Options) fill() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Faults == nil {
+		o.Faults = &Faults{}
+	}
 }
 
 // Handler serves the APIs of all services, each below its prefix: /identity,
@@ -205,11 +208,14 @@ func (c *Cloud) hostDir() string {
 	return c.path("hosts")
 }
 
-func (c *Cloud) openHosts() (err error) {
+func (c *Cloud) openHosts() error {
 	dir := c.hostDir()
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return errs.Invalidf("cannot use the hosts' directory %s: %v", dir, err)
 	}
-	c.hosts, err = c.o.Hosts(HostDeps{Dir: dir, Ephemeral: c.dir.ephemeral, Images: hostImages{c}, Clock: c.o.Clock, Logger: c.o.Logger})
+	hosts, err := c.o.Hosts(HostDeps{Dir: dir, Ephemeral: c.dir.ephemeral, Images: hostImages{c}, Clock: c.o.Clock, Logger: c.o.Logger})
+	if err == nil {
+		c.hosts = c.o.Faults.between(hosts)
+	}
 	return err
 }

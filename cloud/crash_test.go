@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/cloud"
 	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
@@ -84,7 +85,7 @@ func TestKilledCloudIsTakenUp(t *testing.T) {
 	k.arm(1 << 40)
 	w := newWorld(t, func(w *world) {
 		w.o.Dir = storetest.Dir(t)
-		w.o.FailStore(k.seam)
+		w.o.Faults = &cloud.Faults{Store: k.seam}
 	})
 	w.unlimited()
 	w.admin.call("PUT", "/networking/v2.0/quotas/"+w.blue.Project, object{"quota": object{"port": -1}}, 200)

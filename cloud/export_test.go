@@ -6,9 +6,6 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// FailStore puts a function into the store's seam.
-func (o *Options) FailStore(f func(op string) error) { o.fault = f }
-
 // DB gives the database, to look into.
 func (c *Cloud) DB() *store.Store { return c.db }
 

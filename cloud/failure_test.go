@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/cloud"
 	simfault "github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -22,12 +23,12 @@ import (
 func TestFullDisk(t *testing.T) {
 	var full atomic.Bool
 	w := newWorld(t, func(w *world) {
-		w.o.FailStore(func(op string) error {
+		w.o.Faults = &cloud.Faults{Store: func(op string) error {
 			if full.Load() && op != "committed" {
 				return fmt.Errorf("database or disk is full: %w", store.ErrFull)
 			}
 			return nil
-		})
+		}}
 	})
 	flavor, image := w.flavor(), w.blue.image("private")
 	network, subnet := w.blue.network("net", "10.0.0.0/24")

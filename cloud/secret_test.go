@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/cloud"
 	simfault "github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
@@ -79,12 +80,12 @@ func (w *world) pushedSecrets(flavor, image, network, server, user string) []pus
 func TestSecretsAreSeenNowhere(t *testing.T) {
 	var broken atomic.Bool
 	w := newWorld(t, func(w *world) {
-		w.o.FailStore(func(op string) error {
+		w.o.Faults = &cloud.Faults{Store: func(op string) error {
 			if broken.Load() && op == "commit" {
 				return errors.New("the disk is gone")
 			}
 			return nil
-		})
+		}}
 	})
 	w.unlimited()
 	flavor, image := w.flavor(), w.admin.image("public")

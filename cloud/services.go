@@ -30,14 +30,14 @@ func (c *Cloud) openState(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger, Fault: c.o.fault}, event.Migrations(), flow.Migrations(), quota.Migrations(),
+	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger, Fault: c.o.Faults.Store}, event.Migrations(), flow.Migrations(), quota.Migrations(),
 		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
 	if err != nil {
 		return err
 	}
 	c.events = event.New(c.db, c.o.Clock, &event.Options{Logger: c.o.Logger})
 	// One process has the directory, so that what the last one left is its own.
-	c.ops = flow.New(c.db, c.o.Clock, &flow.Options{Owner: "cloud", Logger: c.o.Logger})
+	c.ops = flow.New(c.db, c.o.Clock, &flow.Options{Owner: "cloud", Logger: c.o.Logger, Fault: c.o.Faults.Step})
 	return nil
 }
 
