@@ -45,21 +45,25 @@ type Config struct {
 	LogLevel      string          `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"warn"`
 }
 
-// parse reads the configuration. A mistake is one sentence.
-func parse(args []string, drivers Drivers, stdout io.Writer) (c Config, help bool, err error) {
-	parser, err := kong.New(&c, kong.Name("cumulited"), kong.Writers(stdout, stdout), kong.Exit(func(int) { help = true }),
-		kong.Description("A whole OpenStack cloud in one process."), kong.Configuration(readFile),
+// parse reads which command is to be done with which configuration. A mistake
+// is one sentence.
+func parse(args []string, drivers Drivers, stdout io.Writer) (c Config, do command, help bool, err error) {
+	var all commands
+	parser, err := kong.New(&all, kong.Name("cumulited"), kong.Writers(stdout, stdout), kong.Exit(func(int) { help = true }),
+		kong.Description("A whole OpenStack cloud in one process."), kong.Configuration(readFile), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 		kong.Vars{"hypervisors": names(drivers.Hypervisors), "networks": names(drivers.Networks)})
 	if err != nil {
-		return c, false, err
+		return c, nil, false, err
 	}
-	if _, err := parser.Parse(args); err != nil && !help {
-		return c, false, errs.Invalidf("%v", err)
+	parsed, err := parser.Parse(args)
+	if err != nil && !help {
+		return c, nil, false, errs.Invalidf("%v", err)
 	}
 	if help {
-		return c, true, nil
+		return c, nil, true, nil
 	}
-	return c, false, c.complete()
+	do = parsed.Selected().Target.Addr().Interface().(command)
+	return all.Config, do, false, all.Config.complete()
 }
 
 func names[T any](m map[string]T) string {

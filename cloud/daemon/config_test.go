@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/secret"
 )
 
@@ -15,7 +16,7 @@ var sims = Drivers{Hypervisors: map[string]NewHypervisor{"sim": nil, "other": ni
 
 func parsed(t *testing.T, args ...string) Config {
 	t.Helper()
-	c, help, err := parse(args, sims, &bytes.Buffer{})
+	c, _, help, err := parse(args, sims, &bytes.Buffer{})
 	require.NoError(t, err)
 	require.False(t, help)
 	return c
@@ -38,6 +39,16 @@ func TestFlagsComeBeforeTheEnvironmentAndTheFile(t *testing.T) {
 	require.Equal(t, "from the flag", parsed(t, "--config", path, "--admin-password", "from the flag").AdminPassword)
 }
 
+func TestRunIsWhatIsDoneWhenNoCommandIsNamed(t *testing.T) {
+	for _, args := range [][]string{nil, {"run"}, {"--region", "Here"}, {"run", "--region", "Here"}, {"--region", "Here", "run"}} {
+		_, do, _, err := parse(args, sims, &bytes.Buffer{})
+		require.NoError(t, err)
+		require.IsType(t, &runCommand{}, do, "%q", args)
+	}
+	_, _, _, err := parse([]string{"walk"}, sims, &bytes.Buffer{})
+	require.True(t, errs.Is(err, errs.Invalid))
+}
+
 func TestDefaultsAreThoseOfOneMachine(t *testing.T) {
 	c := parsed(t, "--state-dir", "/x")
 	host, err := os.Hostname()
@@ -51,7 +62,7 @@ func TestDefaultsAreThoseOfOneMachine(t *testing.T) {
 
 func TestHelpNamesTheDrivers(t *testing.T) {
 	var out bytes.Buffer
-	_, help, err := parse([]string{"--help"}, sims, &out)
+	_, _, help, err := parse([]string{"--help"}, sims, &out)
 	require.NoError(t, err)
 	require.True(t, help)
 	require.Contains(t, out.String(), "other,sim")

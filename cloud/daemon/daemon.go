@@ -20,7 +20,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -53,19 +52,19 @@ type Drivers struct {
 	Networks    map[string]NewNetwork
 }
 
-// Main runs a daemon until it is told to end (SIGTERM, SIGINT) and gives its
-// exit code: 0 when it ended in order, 2 for a mistake in the configuration,
-// 1 for what went wrong while it ran.
+// Main does one command of a daemon, or runs it until it is told to end
+// (SIGTERM, SIGINT), and gives the exit code: 0 when all went well, 2 for a
+// mistake in the configuration, 1 for what went wrong otherwise.
 func Main(args []string, drivers Drivers) int {
 	started := clock.System().Now()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	c, help, err := parse(args, drivers, os.Stdout)
+	c, do, help, err := parse(args, drivers, os.Stdout)
 	if help {
 		return 0
 	}
 	if err == nil {
-		err = Run(ctx, c, drivers, started, os.Stdout)
+		err = do.do(ctx, program{c, drivers, started, os.Stdout})
 	}
 	switch {
 	case err == nil:
@@ -78,9 +77,10 @@ func Main(args []string, drivers Drivers) int {
 	return 1
 }
 
-// Run runs a daemon until ctx is done. It says on out when it is ready. With
+// do runs a daemon until ctx is done. It says on out when it is ready. With
 // Config.Purge it removes the cloud instead.
-func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out io.Writer) (err error) {
+func (runCommand) do(ctx context.Context, p program) (err error) {
+	c, drivers := p.Config, p.drivers
 	if c.Purge {
 		return cloud.Purge(ctx, options(c, drivers, newLogger(c.LogLevel), nil))
 	}
@@ -111,7 +111,7 @@ func Run(ctx context.Context, c Config, drivers Drivers, started time.Time, out 
 		if c.Ephemeral {
 			kind = " (ephemeral: everything is lost when it ends)"
 		}
-		fmt.Fprintf(out, "ready%s: %s after %.3f s, OS_CLIENT_CONFIG_FILE=%s\n", kind, c.PublicURL, clock.System().Now().Sub(started).Seconds(), clouds)
+		fmt.Fprintf(p.out, "ready%s: %s after %.3f s, OS_CLIENT_CONFIG_FILE=%s\n", kind, c.PublicURL, clock.System().Now().Sub(p.started).Seconds(), clouds)
 	})
 }
 

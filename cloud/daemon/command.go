@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// commands are what a daemon can be told to do. All take the same settings, so
+// that each finds the cloud that the others mean.
+type commands struct {
+	Config `embed:""`
+
+	Run runCommand `cmd:"" default:"1" help:"Run the cloud. This is what is done when no command is named."`
+}
+
+// command is one of them.
+type command interface {
+	// do does it. An errs.Invalid error is a mistake in how it was called.
+	do(ctx context.Context, p program) error
+}
+
+// program is what a command works with.
+type program struct {
+	Config
+
+	drivers Drivers
+	started time.Time
+	out     io.Writer
+}
+
+type runCommand struct{}

@@ -1,0 +1,24 @@
+package cloud
+
+import (
+	"context"
+
+	"github.com/cumulite/cumulite/platform/doctor"
+)
+
+// Doctor examines what must always hold of the cloud: beside Run, or of a cloud
+// at rest, whose hosts are asked if they can be reached. With repair it mends
+// what does not hold and can be mended.
+func (c *Cloud) Doctor(ctx context.Context, repair bool) (doctor.Report, error) {
+	return c.examine(ctx, doctor.Options{Repair: repair})
+}
+
+func (c *Cloud) examine(ctx context.Context, o doctor.Options) (doctor.Report, error) {
+	report := doctor.Examine(ctx, c.invariants(), o)
+	return report, ctx.Err()
+}
+
+// invariants are those of all parts, in the order in which they are mended.
+func (c *Cloud) invariants() []doctor.Invariant {
+	return nil
+}
