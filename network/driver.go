@@ -23,6 +23,9 @@ import (
 //   - When a call returns an error or ctx ends, the host is as before or
 //     partly changed; the caller repeats the call until it succeeds.
 //   - A filter is in force before the first frame that it is for.
+//   - A network is one broadcast domain on all hosts that have each other as
+//     peers. What a host does for its own ports, DHCP, metadata and the gateway
+//     of an external network, it does for no port of another host.
 //   - Everything in force outlives the process that made it; Inventory finds
 //     it again after a restart.
 //
@@ -66,6 +69,10 @@ type Host struct {
 	NetworkTypes []string `json:"network_types"` // provider network types it can carry: "local", "flat", "vxlan"
 	IPv6         bool     `json:"ipv6"`
 	MaxMTU       int      `json:"max_mtu"`
+	// Tunnel is the address at which other hosts reach this one's end of the
+	// networks that they share. Not valid: its networks end at the host.
+	Tunnel    netip.Addr `json:"tunnel"`
+	TunnelMTU int        `json:"tunnel_mtu"` // the largest that a network can have which goes through tunnels; 0 without Tunnel
 }
 
 // NetworkSpec is one network as a host must realise it.
@@ -80,6 +87,10 @@ type NetworkSpec struct {
 	External   bool         `json:"external"` // the host itself is on it, with the subnet's gateway address
 	Subnets    []SubnetSpec `json:"subnets"`
 	Disabled   bool         `json:"disabled"` // admin_state_up is false: no traffic
+	// Peers are the tunnel addresses of the other hosts that hold this network
+	// now: frames go to and come from them and no other host. Only networks of
+	// a type with segments that are tunnels (vxlan) have any.
+	Peers []netip.Addr `json:"peers"`
 }
 
 // SubnetSpec is what hosts need to know of a subnet.
