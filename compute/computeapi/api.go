@@ -6,8 +6,6 @@ import (
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/httpapi"
-	"github.com/cumulite/cumulite/platform/httpapi/discovery"
-	"github.com/cumulite/cumulite/platform/httpapi/fault"
 )
 
 // handler answers the rows; cfg says where they are.
@@ -22,12 +20,11 @@ type handler struct {
 func New(servers *compute.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	cfg.Service, cfg.Title, cfg.Root = "compute", "Compute API", "/v2.1"
 	cfg.OldRoot = "/v2"
-	cfg.Fault = fault.Nova()
+	cfg.Fault, cfg.Lists, cfg.Document = faults(), lists, versions()
 	cfg.RequestIDHeader = "X-Compute-Request-Id"
 	cfg.StrictPaths = true
 	cfg.StrictQuery = httpapi.V("2.75")
 	cfg.Versions = &httpapi.Microversions{Min: httpapi.V("2.1"), Max: httpapi.V("2.96"), Type: "compute", LegacyHeader: "X-OpenStack-Nova-API-Version"}
-	cfg.Document = discovery.Nova("v2.1", "2013-07-23T11:33:21Z", "application/vnd.openstack.compute+json;version=2.1")
 	h := handler{servers, cfg, servers.Clock}
 	return httpapi.New(cfg, slices.Concat(
 		h.flavorRoutes(), h.extraSpecRoutes(), h.flavorAccessRoutes(), h.keypairRoutes(), h.extensionRoutes(),

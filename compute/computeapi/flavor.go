@@ -160,7 +160,7 @@ func (h handler) detailFlavors(r *httpapi.Request) (any, error) {
 
 // findFlavors gives the page of flavors that a request asks for.
 func (h handler) findFlavors(r *httpapi.Request) ([]compute.Flavor, []link, error) {
-	q, err := r.List(httpapi.Nova, "minRam", "minDisk")
+	q, err := r.List("minRam", "minDisk")
 	if err != nil {
 		return nil, nil, err
 	}

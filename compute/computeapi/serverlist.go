@@ -108,7 +108,7 @@ func (h handler) readSearch(r *httpapi.Request) (in *serverSearch, err error) {
 		}
 	}
 	in = new(serverSearch)
-	if in.q, err = r.List(httpapi.Nova, "-"); err != nil { // no filters: they are read one by one
+	if in.q, err = r.List("-"); err != nil { // no filters: they are read one by one
 		return nil, err
 	}
 	all := h.compute.Allows(r.Ctx(), compute.ActionServerAllFilters, "")

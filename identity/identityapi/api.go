@@ -11,8 +11,6 @@ import (
 
 	"github.com/cumulite/cumulite/identity"
 	"github.com/cumulite/cumulite/platform/httpapi"
-	"github.com/cumulite/cumulite/platform/httpapi/discovery"
-	"github.com/cumulite/cumulite/platform/httpapi/fault"
 )
 
 type handler struct {
@@ -27,8 +25,7 @@ type handler struct {
 // another IdentityURL.
 func New(ids *identity.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	cfg.Service, cfg.Title, cfg.Root, cfg.Vary = "identity", "Identity API", "/v3", "X-Auth-Token"
-	cfg.Fault = fault.Keystone()
-	cfg.Document = discovery.Keystone("v3.14", "2020-04-07T00:00:00Z", "application/vnd.openstack.identity-v3+json")
+	cfg.Fault, cfg.Lists, cfg.Document = faults(), lists, versions()
 	cfg.IdentityURL = cmp.Or(cfg.IdentityURL, cfg.PublicURL+cfg.Prefix)
 	if cfg.Verifier == nil {
 		cfg.Verifier = ids

@@ -54,7 +54,7 @@ func (h handler) whole(r *httpapi.Request) page {
 func list[T any, B interface{ key() string }](h handler, r *httpapi.Request, find func(context.Context, store.Query) ([]T, bool, error),
 	show func(*T) B, filters ...string) ([]B, page, error) {
 	p := h.whole(r)
-	q, err := r.List(httpapi.Keystone, filters...)
+	q, err := r.List(filters...)
 	if err != nil {
 		return nil, p, err
 	}

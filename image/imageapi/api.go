@@ -9,8 +9,6 @@ import (
 
 	"github.com/cumulite/cumulite/image"
 	"github.com/cumulite/cumulite/platform/httpapi"
-	"github.com/cumulite/cumulite/platform/httpapi/discovery"
-	"github.com/cumulite/cumulite/platform/httpapi/fault"
 )
 
 // patchTypes are the media types of PATCH: JSON patch as Glance speaks it, and
@@ -24,9 +22,8 @@ type handler struct{ images *image.Service }
 func New(images *image.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	h := handler{images}
 	cfg.Service, cfg.Title, cfg.Root = "image", "Image API", "/v2"
-	cfg.Fault = fault.Glance()
+	cfg.Fault, cfg.Lists, cfg.Document = faults(), lists, versions()
 	cfg.StrictPaths = true
-	cfg.Document = discovery.Glance("v2.9", "v2.7", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
 	return httpapi.New(cfg, append(h.schemaRows(), []httpapi.Route{
 		{Method: "POST", Pattern: "/images", Action: image.ActionAdd, Request: newImage{}, Response: imageBody{}, Status: http.StatusCreated, Handle: httpapi.Body(h.create)},
 		{Method: "GET", Pattern: "/images", Action: image.ActionList, Response: imageList{}, Handle: h.list},

@@ -23,7 +23,7 @@ var (
 )
 
 func (h handler) list(r *httpapi.Request) (any, error) {
-	q, err := r.List(httpapi.Glance, filters...)
+	q, err := r.List(filters...)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func showAgentView(a *network.Agent) agentView {
 }
 
 func (h handler) listAgents(r *httpapi.Request) (any, error) {
-	q, err := r.List(httpapi.Neutron, "id", "agent_type", "binary", "topic", "host", "availability_zone", "admin_state_up", "alive", "description")
+	q, err := r.List("id", "agent_type", "binary", "topic", "host", "availability_zone", "admin_state_up", "alive", "description")
 	if err != nil {
 		return nil, err
 	}

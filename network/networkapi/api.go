@@ -8,8 +8,6 @@ import (
 
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/httpapi"
-	"github.com/cumulite/cumulite/platform/httpapi/discovery"
-	"github.com/cumulite/cumulite/platform/httpapi/fault"
 )
 
 type handler struct{ networks *network.Service }
@@ -19,8 +17,8 @@ type handler struct{ networks *network.Service }
 func New(networks *network.Service, cfg httpapi.Config) (*httpapi.API, error) {
 	h := handler{networks}
 	cfg.Service, cfg.Title, cfg.Root = "network", "Networking API", "/v2.0"
-	cfg.Fault, cfg.SelectFields = fault.Neutron(), true
-	cfg.Document = discovery.Neutron("v2.0", map[string]string{"network": "networks", "subnet": "subnets", "port": "ports"})
+	cfg.Fault, cfg.Lists, cfg.Document = faults(), lists, versions()
+	cfg.SelectFields = true
 	return httpapi.New(cfg, slices.Concat(
 		h.networkRows(), h.subnetRows(), h.portRows(), h.groupRows(), h.ruleRows(), h.routerRows(), h.floatingIPRows(),
 		h.tagRows(), h.quotaRows(), h.agentRows(), h.availabilityRows(), extensionRows(),

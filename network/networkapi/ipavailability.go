@@ -59,7 +59,7 @@ func showAvailabilityView(a network.IPAvailability, version string) availability
 }
 
 func (h handler) listAvailability(r *httpapi.Request) (any, error) {
-	q, err := r.List(httpapi.Neutron, "network_id", "network_name", "project_id", "tenant_id", "ip_version")
+	q, err := r.List("network_id", "network_name", "project_id", "tenant_id", "ip_version")
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func (k *resource[T, New, Change]) serveDelete(r *httpapi.Request) (any, error) 
 }
 
 func (k *resource[T, New, Change]) serveList(r *httpapi.Request) (any, error) {
-	q, err := r.List(httpapi.Neutron, slices.Concat(k.filters, standardFilters)...)
+	q, err := r.List(slices.Concat(k.filters, standardFilters)...)
 	if err != nil {
 		return nil, err
 	}

@@ -41,15 +41,6 @@ type (
 	Microversions   = microversion.Set     // what an API speaks, in which headers
 	Optional[T any] = wire.Optional[T]     // a field that may be left out, null or a value
 	Stream          = stream.Stream        // an answer of bytes
-	Style           = listquery.Style      // of list parameters
-)
-
-// The styles of list parameters.
-const (
-	Nova     = listquery.Nova
-	Neutron  = listquery.Neutron
-	Keystone = listquery.Keystone
-	Glance   = listquery.Glance
 )
 
 // V reads a microversion that stands in code, "2.79"; what is none panics.
@@ -127,7 +118,8 @@ type Config struct {
 	IdentityURL string // named to callers without a token, "https://cloud.example/identity"
 
 	Verifier        auth.Verifier
-	Fault           fault.Format
+	Fault           fault.Format               // how it words what went wrong
+	Lists           listquery.Manner           // how Request.List reads parameters
 	Versions        *Microversions             // nil: the API has none
 	Document        *discovery.Document        // the version documents at Prefix and Prefix+Root; nil serves none
 	OpenAPI         func(*API) ([]byte, error) // writes the document at Prefix/openapi.json, openapi.Document; nil serves none

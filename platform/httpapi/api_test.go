@@ -18,8 +18,6 @@ import (
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi"
-	"github.com/cumulite/cumulite/platform/httpapi/discovery"
-	"github.com/cumulite/cumulite/platform/httpapi/fault"
 	"github.com/cumulite/cumulite/platform/secret"
 )
 
@@ -149,9 +147,9 @@ type rig struct {
 func config() httpapi.Config {
 	return httpapi.Config{
 		Service: "compute", Title: "Compute", Prefix: "/compute", Root: "/v2.1", PublicURL: "https://cloud.example", IdentityURL: "https://cloud.example/identity",
-		Verifier: known, Fault: fault.Nova(), RequestIDHeader: "X-Compute-Request-Id",
+		Verifier: known, Fault: faults, Lists: lists, RequestIDHeader: "X-Compute-Request-Id",
 		Versions: &httpapi.Microversions{Min: httpapi.V("2.1"), Max: httpapi.V("2.96"), Type: "compute", LegacyHeader: "X-OpenStack-Nova-API-Version"},
-		Document: discovery.Nova("v2.1", "2013-07-23T11:33:21Z", "application/vnd.openstack.compute+json;version=2.1"),
+		Document: documents,
 	}
 }
 
@@ -211,20 +209,20 @@ func TestDispatchByMethodPathActionAndVersion(t *testing.T) {
 		{"GET", "/compute/v2.1/widgets/a%2Fb", "", "2.5", 200, `"id":"a/b"`},
 		{"GET", "/compute/v2.1/widgets/7%2F", "", "2.5", 200, `"id":"7/"`},
 		{"HEAD", "/compute/v2.1/widgets/7", "", "", 200, ``},
-		{"GET", "/compute/v2.1/nothing", "", "", 404, `"itemNotFound"`},
+		{"GET", "/compute/v2.1/nothing", "", "", 404, `"Not Found"`},
 		{"GET", "/elsewhere", "", "", 404, `could not be found`},
-		{"GET", "/compute/v2.1//widgets/7", "", "", 404, `itemNotFound`},
-		{"GET", "/compute/v2.1/x/../widgets/7", "", "", 404, `itemNotFound`},
-		{"PUT", "/compute/v2.1/widgets/7", "", "", 405, `"badMethod"`},
+		{"GET", "/compute/v2.1//widgets/7", "", "", 404, `Not Found`},
+		{"GET", "/compute/v2.1/x/../widgets/7", "", "", 404, `Not Found`},
+		{"PUT", "/compute/v2.1/widgets/7", "", "", 405, `"Method Not Allowed"`},
 		{"POST", "/compute/v2.1/widgets/7/action", `{"os-start":null}`, "", 200, `start`},
 		{"POST", "/compute/v2.1/widgets/7/action", `{"reboot":{"type":"SOFT"}}`, "", 200, `reboot`},
-		{"POST", "/compute/v2.1/widgets/7/action", `{"reboot":{"type":"x"}}`, "", 400, `Invalid input for field/attribute type. Value: 'x'. 'x' is not one of ['HARD', 'SOFT']`},
+		{"POST", "/compute/v2.1/widgets/7/action", `{"reboot":{"type":"x"}}`, "", 400, `type: 'x' is not one of ['HARD', 'SOFT']`},
 		{"POST", "/compute/v2.1/widgets/7/action", `{"foo":1}`, "", 400, `There is no such action: foo`},
 		{"POST", "/compute/v2.1/widgets/7/action", `{"a":1,"b":2}`, "", 400, `Malformed request body`},
 		{"POST", "/compute/v2.1/widgets/7/action", `[]`, "", 400, `Malformed request body`},
 		{"POST", "/compute/v2.1/widgets/7/action", ``, "", 400, `Malformed request body`},
 		{"POST", "/compute/v2.1/widgets/7/action", `{"old":1}`, "2.5", 200, `old`},
-		{"POST", "/compute/v2.1/widgets/7/action", `{"old":1}`, "2.7", 404, `itemNotFound`},
+		{"POST", "/compute/v2.1/widgets/7/action", `{"old":1}`, "2.7", 404, `Not Found`},
 		{"POST", "/compute/v2.1/widgets/7/action", `{"old":1}`, "2.9", 200, `new`},
 		{"DELETE", "/compute/v2.1/widgets/7", "", "", 204, ``},
 	} {
@@ -301,7 +299,7 @@ func TestMicroversionsInBothHeaders(t *testing.T) {
 		}
 	}
 	name, msg := message(t, r.do("GET", "/compute/v2.1/widgets/1", "", at, "2.97"))
-	require.Equal(t, "computeFault", name)
+	require.Equal(t, "error", name)
 	require.Equal(t, "Version 2.97 is not supported by the API. Minimum is 2.1 and maximum is 2.96.", msg)
 	_, msg = message(t, r.do("GET", "/compute/v2.1/widgets/1", "", at, "x"))
 	require.Equal(t, "API Version String x is of invalid format. Must be of format MajorNum.MinorNum.", msg)
@@ -373,7 +371,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	_, msg := message(t, post(""))
 	require.Equal(t, "None is not of type 'object'", msg)
 	_, msg = message(t, post(`{"widget":{"name":"a","zoo":1}}`))
-	require.Equal(t, "Invalid input for field/attribute widget. Value: {'name': 'a', 'zoo': ***}. Additional properties are not allowed ('zoo' was unexpected)", msg)
+	require.Equal(t, "widget: Additional properties are not allowed ('zoo' was unexpected)", msg)
 	require.Equal(t, "https://cloud.example/compute/v2.1/widgets/1", post(good).Header().Get("Location"))
 	require.Equal(t, 204, r.do("PUT", "/compute/v2.1/bytes/1", strings.Repeat("x", 1<<20)).Code, "streams are not bounded here")
 }
@@ -404,7 +402,7 @@ func TestFailuresShowKindsAndHideCauses(t *testing.T) {
 	require.Contains(t, r.logs.String(), "api_test.go", "with the stack")
 	require.Equal(t, "1", r.do("GET", "/compute/v2.1/broken/busy", "").Header().Get("Retry-After"))
 	name, msg := message(t, r.do("GET", "/compute/v2.1/widgets/missing", ""))
-	require.Equal(t, "itemNotFound", name)
+	require.Equal(t, "error", name)
 	require.Equal(t, "Widget missing could not be found.", msg)
 }
 
@@ -481,7 +479,6 @@ func TestOldRootServesTheLowestMicroversionLoosely(t *testing.T) {
 	require.Equal(t, 202, r.do("POST", "/compute/v2/widgets", `{"widget":{"name":"n","unknown":1}}`).Code)
 	require.Equal(t, 400, r.do("POST", "/compute/v2/widgets", `{"widget":{"name":""}}`).Code)
 	require.Equal(t, 401, r.do("GET", "/compute/v2/widgets/7", "", "X-Auth-Token", "").Code)
-	require.Contains(t, r.do("GET", "/compute/", "").Body.String(), `"id":"v2.0"`)
-	require.Contains(t, r.do("GET", "/compute/v2/", "").Body.String(), `https://cloud.example/compute/v2/`)
+	require.JSONEq(t, `{"old":"https://cloud.example/compute/v2"}`, r.do("GET", "/compute/v2/", "", "X-Auth-Token", "").Body.String())
 	require.Equal(t, 404, newRig(t, nil).do("GET", "/compute/v2/widgets/7", "").Code)
 }

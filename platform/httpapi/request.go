@@ -71,9 +71,9 @@ func (r *Request) pageLink(marker string, reverse bool) string {
 	return r.api.cfg.PublicURL + r.URL.EscapedPath() + "?" + q.Encode()
 }
 
-// List reads the parameters of a list in a style; see listquery.Read.
-func (r *Request) List(style Style, filters ...string) (store.Query, error) {
-	q, err := listquery.Read(style, r.Params(), filters)
+// List reads the parameters of a list in the API's manner; see listquery.Read.
+func (r *Request) List(filters ...string) (store.Query, error) {
+	q, err := listquery.Read(r.api.cfg.Lists, r.Params(), filters)
 	q.Fields = r.Fields
 	return q, err
 }

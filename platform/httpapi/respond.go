@@ -61,7 +61,7 @@ func (x *exchange) fail(r *http.Request, err error) {
 	}
 	f := x.fault(err)
 	f.Accept = r.Header.Get("Accept")
-	contentType, body := x.api.cfg.Fault.Dress(f)
+	contentType, body := x.api.cfg.Fault.Body(f)
 	h := x.Header()
 	h.Set("Content-Type", contentType)
 	if f.Status == http.StatusUnauthorized {

@@ -1,12 +1,13 @@
 // Package fault dresses errors for callers: the status that each errs.Kind
-// has, and the body that each original service puts around the message.
+// has, and the body that a service puts around the message. What the body is
+// like is the service's own affair: a Format, which its API states.
 //
-//	f := fault.Nova()
-//	status := f.Status(errs.KindOf(err))
-//	contentType, body := f.Dress(fault.Fault{Status: status, Message: errs.Message(err)})
+//	status := format.Status(errs.KindOf(err))
+//	contentType, body := format.Body(fault.Fault{Status: status, Message: errs.Message(err)})
 package fault
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/cumulite/cumulite/platform/errs"
@@ -26,7 +27,7 @@ type Fault struct {
 // Format is how one service shows faults.
 type Format struct {
 	Statuses map[errs.Kind]int                             // where it differs from the table
-	Dress    func(Fault) (contentType string, body []byte) // the body around the message
+	Dress    func(Fault) (contentType string, body []byte) // the body around the message, Titled for instance
 	Invalid  func(schema.Problem) string                   // words for what a schema refuses
 	Internal string                                        // says that the fault is ours; the request id follows
 
@@ -67,4 +68,24 @@ func (f Format) Status(k errs.Kind) int {
 		return statuses[k]
 	}
 	return http.StatusInternalServerError
+}
+
+// Body gives the body of a fault. Who has no valid token is answered by all
+// services alike, as by the middleware that the originals share.
+func (f Format) Body(x Fault) (contentType string, body []byte) {
+	if x.Status == http.StatusUnauthorized {
+		return Titled(x)
+	}
+	return f.Dress(x)
+}
+
+// Titled is the body {"error": {"code": 404, "title": "Not Found", "message": …}}.
+func Titled(f Fault) (contentType string, body []byte) {
+	return JSON(map[string]any{"error": map[string]any{"code": f.Status, "message": f.Message, "title": http.StatusText(f.Status)}})
+}
+
+// JSON gives the body that is v, which always has an encoding.
+func JSON(v any) (contentType string, body []byte) {
+	body, _ = json.Marshal(v)
+	return "application/json", body
 }

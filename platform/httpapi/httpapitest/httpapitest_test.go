@@ -26,7 +26,7 @@ func (verifier) Verify(_ context.Context, token secret.String) (auth.Grant, erro
 }
 
 func walkConfig(t *testing.T) WalkConfig {
-	api, err := httpapi.New(httpapi.Config{Service: "x", Root: "/v1", Verifier: verifier{}, Fault: fault.Nova(),
+	api, err := httpapi.New(httpapi.Config{Service: "x", Root: "/v1", Verifier: verifier{}, Fault: fault.Format{Dress: fault.Titled},
 		Versions: &httpapi.Microversions{Min: httpapi.V("1.1"), Max: httpapi.V("1.9"), Type: "x"}}, []httpapi.Route{
 		{Method: "GET", Pattern: "/things/{id}", Action: "thing:show", Handle: func(r *httpapi.Request) (any, error) {
 			if auth.From(r.Ctx()).UserID() == string(Other) || r.PathValue("id") != "a b" {

@@ -1,11 +1,10 @@
-// Package listquery reads the parameters of list requests in the manners of
-// the original services, with their words for what is wrong.
+// Package listquery reads the parameters of list requests: pages, sorts and
+// filters. In what the original services differ, and their words for what is
+// wrong, is stated by each API as its Manner.
 package listquery
 
 import (
-	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,70 +17,51 @@ import (
 // paging are the parameters of lists that are no filters.
 var paging = []string{"limit", "marker", "sort_key", "sort_dir", "sort", "fields", "page_reverse"}
 
-// Style names the original whose parameters are read.
-type Style uint8
-
-// The styles.
-const (
-	Nova Style = iota
-	Neutron
-	Keystone
-	Glance
-)
+// Manner is how one service reads the parameters of its lists. Limit and
+// Direction are required. Text that is given to its functions is cut to 255 bytes.
+type Manner struct {
+	Limit     func(text string) error                           // refuses a limit that is no number
+	Direction func(text string) error                           // refuses a direction that is neither asc nor desc
+	Fit       func(keys, directions int) error                  // whether so many directions go with so many keys; nil: always
+	Filter    func(name string, values []string) []store.Filter // reads a parameter, some filters on one field; nil: equal to one of the values
+	Unknown   func(names []string) error                        // refuses parameters that are no filters, sorted; nil: they say nothing
+	Pairs     bool                                              // takes sort=name:asc,size too
+	Backwards bool                                              // takes page_reverse
+}
 
 // Read reads the parameters of a list. What is not paging or sorting is a
-// filter: one of those named, or any when none is named. Others are left out,
-// as in the originals; Neutron refuses them.
-func Read(style Style, p url.Values, filters []string) (store.Query, error) {
+// filter: one of those named, or any when none is named.
+func Read(m Manner, p url.Values, filters []string) (store.Query, error) {
 	q := store.Query{Marker: p.Get("marker")}
 	var err error
-	if q.Limit, err = limit(style, p.Get("limit")); err != nil {
+	if q.Limit, err = m.limit(p.Get("limit")); err != nil {
 		return q, err
 	}
-	if q.Sorts, err = sorts(style, p); err != nil {
+	if q.Sorts, err = m.sorts(p); err != nil {
 		return q, err
 	}
-	if style == Neutron {
-		q.Reverse = strings.EqualFold(p.Get("page_reverse"), "true")
-	}
-	q.Filters, err = readFilters(style, p, filters)
+	q.Reverse = m.Backwards && strings.EqualFold(p.Get("page_reverse"), "true")
+	q.Filters, err = m.filters(p, filters)
 	return q, err
 }
 
-func limit(style Style, text string) (int, error) {
+func (m Manner) limit(text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 31)
-	switch {
-	case text == "" || err == nil:
-		return int(n), nil
-	case style == Neutron:
-		return 0, errs.Invalidf("Limit must be an integer 0 or greater and not '%s'", cut(text))
-	case style == Glance && strings.HasPrefix(text, "-"):
-		return 0, errs.Invalidf("limit param must be positive")
-	case style == Glance:
-		return 0, errs.Invalidf("limit param must be an integer")
-	case style == Keystone:
-		return 0, errs.Invalidf("Invalid input for field 'limit': '%s' does not match '^[0-9]+$'", cut(text))
+	if text != "" && err != nil {
+		return 0, m.Limit(cut(text))
 	}
-	return 0, errs.Invalidf("Invalid input for query parameters limit. Value: %[1]s. '%[1]s' does not match '^[0-9]*$'", cut(text))
+	return int(n), nil
 }
 
 // sorts pairs keys with directions.
-func sorts(style Style, p url.Values) ([]store.Sort, error) {
-	keys, dirs := trimmed(p["sort_key"]), trimmed(p["sort_dir"])
-	if style == Glance && p.Has("sort") {
-		if keys != nil || dirs != nil {
-			return nil, errs.Invalidf("Old and new sorting syntax cannot be combined")
-		}
-		for part := range strings.SplitSeq(p.Get("sort"), ",") {
-			key, dir, _ := strings.Cut(strings.TrimSpace(part), ":")
-			keys, dirs = append(keys, key), append(dirs, dir)
-		}
-	} else if err := fits(style, len(keys), len(dirs)); err != nil {
+func (m Manner) sorts(p url.Values) ([]store.Sort, error) {
+	keys, dirs, err := m.sortWords(p)
+	if err != nil {
 		return nil, err
 	}
 	for _, dir := range dirs {
 		if dir != "" && dir != "asc" && dir != "desc" {
-			return nil, badDirection(style, dir)
+			return nil, m.Direction(cut(dir))
 		}
 	}
 	out := make([]store.Sort, len(keys))
@@ -97,6 +77,24 @@ func sorts(style Style, p url.Values) ([]store.Sort, error) {
 	return out, nil
 }
 
+func (m Manner) sortWords(p url.Values) (keys, dirs []string, err error) {
+	keys, dirs = trimmed(p["sort_key"]), trimmed(p["sort_dir"])
+	if !m.Pairs || !p.Has("sort") {
+		if m.Fit != nil {
+			err = m.Fit(len(keys), len(dirs))
+		}
+		return keys, dirs, err
+	}
+	if keys != nil || dirs != nil {
+		return nil, nil, errs.Invalidf("Old and new sorting syntax cannot be combined")
+	}
+	for part := range strings.SplitSeq(p.Get("sort"), ",") {
+		key, dir, _ := strings.Cut(strings.TrimSpace(part), ":")
+		keys, dirs = append(keys, key), append(dirs, dir)
+	}
+	return keys, dirs, nil
+}
+
 func trimmed(values []string) (out []string) {
 	for _, v := range values {
 		out = append(out, strings.TrimSpace(v))
@@ -104,129 +102,28 @@ func trimmed(values []string) (out []string) {
 	return out
 }
 
-// fits reports whether so many directions go with so many keys.
-func fits(style Style, keys, dirs int) error {
-	switch {
-	case style == Neutron && keys != dirs:
-		return errs.Invalidf("The number of sort_keys and sort_dirs must be same")
-	case style == Glance && dirs > 1 && dirs != keys:
-		return errs.Invalidf("Number of sort dirs does not match the number of sort keys")
-	case style == Nova && dirs > max(keys, 1):
-		return errs.Invalidf("Invalid input received: Sort direction size exceeds sort key size")
-	}
-	return nil
-}
-
-func badDirection(style Style, dir string) error {
-	switch style {
-	case Neutron:
-		return errs.Invalidf("['%s'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'", cut(dir))
-	case Glance:
-		return errs.Invalidf("Invalid sort direction: %s", cut(dir))
-	}
-	return errs.Invalidf("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
-}
-
-func readFilters(style Style, p url.Values, allowed []string) ([]store.Filter, error) {
-	var out []store.Filter
-	var invalid []string
+func (m Manner) filters(p url.Values, allowed []string) (all []store.Filter, err error) {
+	var unknown []string
 	for name, values := range p {
 		if slices.Contains(paging, name) {
 			continue
 		}
 		read := []store.Filter{{Field: name, Values: values}}
-		switch style {
-		case Keystone:
-			read = keystoneFilters(name, values)
-		case Glance:
-			read = glanceFilters(name, values)
+		if m.Filter != nil {
+			read = m.Filter(name, values)
 		}
-		if allowed != nil && !slices.Contains(allowed, read[0].Field) {
-			invalid = append(invalid, fmt.Sprintf("'%s'", cut(name)))
-			continue
-		}
-		out = append(out, read...)
-	}
-	if style == Neutron && invalid != nil {
-		slices.Sort(invalid)
-		return nil, errs.Invalidf("[%s] is invalid attribute for filtering", strings.Join(invalid, ", "))
-	}
-	slices.SortStableFunc(out, func(a, b store.Filter) int { return strings.Compare(a.Field, b.Field) })
-	return out, nil
-}
-
-var keystoneOps = map[string]store.Op{"contains": store.Contains, "startswith": store.Prefix, "endswith": store.Suffix}
-
-// foldedForms are the comparisons of letters in either case, as regular expressions.
-var foldedForms = map[string]string{"icontains": "(?i)%s", "istartswith": "(?i)^%s", "iendswith": "(?i)%s$"}
-
-// keystoneFilters reads name__contains=x, once for each value.
-func keystoneFilters(name string, values []string) (all []store.Filter) {
-	field, comparator, _ := strings.Cut(name, "__")
-	for _, v := range values {
-		f := store.Filter{Field: field, Values: []string{v}}
-		if op, known := keystoneOps[comparator]; known {
-			f.Op = op
-		} else if form, known := foldedForms[comparator]; known {
-			f.Op, f.Values[0] = store.Regexp, fmt.Sprintf(form, regexp.QuoteMeta(v))
+		if allowed == nil || slices.Contains(allowed, read[0].Field) {
+			all = append(all, read...)
 		} else {
-			f.Field = name
-		}
-		all = append(all, f)
-	}
-	return all
-}
-
-var glanceOps = map[string]store.Op{"eq": store.Eq, "neq": store.Neq, "gt": store.Gt, "gte": store.Gte, "lt": store.Lt, "lte": store.Lte}
-
-// glanceFilters reads created_at=gt:2030-01-01, name=in:a,b, size_min=1 and
-// tag=a&tag=b, which must all be there.
-func glanceFilters(name string, values []string) []store.Filter {
-	value := values[0]
-	switch name {
-	case "tag":
-		var all []store.Filter
-		for _, v := range values {
-			all = append(all, store.Filter{Field: name, Values: []string{strings.TrimSpace(v)}})
-		}
-		return all
-	case "size_min":
-		return []store.Filter{{Field: "size", Op: store.Gte, Values: values[:1]}}
-	case "size_max":
-		return []store.Filter{{Field: "size", Op: store.Lte, Values: values[:1]}}
-	case "created_at", "updated_at":
-		word, rest, ok := strings.Cut(value, ":")
-		if op, known := glanceOps[word]; ok && known {
-			return []store.Filter{{Field: name, Op: op, Values: []string{rest}}}
-		}
-	case "container_format", "disk_format", "id", "name", "status":
-		if list, ok := strings.CutPrefix(value, "in:"); ok {
-			return []store.Filter{{Field: name, Values: splitQuoted(list)}}
+			unknown = append(unknown, cut(name))
 		}
 	}
-	return []store.Filter{{Field: name, Values: values[:1]}}
-}
-
-// splitQuoted splits at commas outside double quotes; \" stands for a quote within.
-func splitQuoted(s string) []string {
-	var out []string
-	var word strings.Builder
-	quoted := false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\' && i+1 < len(s):
-			i++
-			word.WriteByte(s[i])
-		case c == ',' && !quoted:
-			out = append(out, word.String())
-			word.Reset()
-		default:
-			word.WriteByte(c)
-		}
+	if unknown != nil && m.Unknown != nil {
+		slices.Sort(unknown)
+		return nil, m.Unknown(unknown)
 	}
-	return append(out, word.String())
+	slices.SortStableFunc(all, func(a, b store.Filter) int { return strings.Compare(a.Field, b.Field) })
+	return all, nil
 }
 
 // Time reads a parameter that is a time: nil without it. A time without a zone is UTC.
