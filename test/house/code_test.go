@@ -118,7 +118,8 @@ const (
 	maxFunction = 60
 	maxFile     = 600
 	maxPackage  = 900  // of a package in platform/
-	maxPlatform = 7306 // of all of platform/; the design aims at 6000, and httpapi with its parts has to shrink for it
+	maxPlatform = 6708 // of what all services stand on; the design aims at 6000
+	maxAdapters = 1200 // of what the platform stands on: its engines and transports together
 	maxMethods  = 12   // of an exported interface
 )
 
@@ -149,10 +150,15 @@ func length(fset *token.FileSet, n ast.Node) int {
 
 func TestPlatformStaysSmall(t *testing.T) {
 	_, all := sources(t)
-	packages, total := map[string]int{}, 0
+	packages, total, adapted := map[string]int{}, 0, 0
 	for _, s := range all {
-		if !s.test && top(s.dir) == "platform" && !strings.HasSuffix(path.Base(s.dir), "test") {
-			packages[s.dir] += s.code
+		if s.test || top(s.dir) != "platform" || strings.HasSuffix(path.Base(s.dir), "test") {
+			continue
+		}
+		packages[s.dir] += s.code
+		if isAdapter(s.dir) {
+			adapted += s.code
+		} else {
 			total += s.code
 		}
 	}
@@ -164,6 +170,9 @@ func TestPlatformStaysSmall(t *testing.T) {
 	}
 	if total > maxPlatform {
 		found = append(found, fmt.Sprintf("platform platform total %d lines", total))
+	}
+	if adapted > maxAdapters {
+		found = append(found, fmt.Sprintf("platform adapters total %d lines", adapted))
 	}
 	report(t, "platform", found)
 }
