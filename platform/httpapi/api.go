@@ -97,10 +97,11 @@ type Limits struct {
 	Depth   int           // of JSON, default 64
 	Keys    int           // in one body, default 20,000
 	Timeout time.Duration // of a request, default one minute
+	AtOnce  int           // requests of one project that are served at once, default 64; four times as many may wait
 }
 
 func (l Limits) withDefaults() Limits {
-	return Limits{cmp.Or(l.Body, 114688), cmp.Or(l.Depth, 64), cmp.Or(l.Keys, 20000), cmp.Or(l.Timeout, time.Minute)}
+	return Limits{cmp.Or(l.Body, 114688), cmp.Or(l.Depth, 64), cmp.Or(l.Keys, 20000), cmp.Or(l.Timeout, time.Minute), cmp.Or(l.AtOnce, 64)}
 }
 
 // Config says what an API is. Service, Verifier and Fault are required.

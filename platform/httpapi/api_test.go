@@ -34,6 +34,7 @@ func (t tokens) Verify(_ context.Context, token secret.String) (auth.Grant, erro
 
 var known = tokens{
 	"good":   {User: auth.Ref{ID: "u1"}, Project: auth.Ref{ID: "p1"}, Roles: []auth.Ref{{ID: "m", Name: "member"}}},
+	"other":  {User: auth.Ref{ID: "u3"}, Project: auth.Ref{ID: "p2"}},
 	"reader": {User: auth.Ref{ID: "u2"}, Project: auth.Ref{ID: "p1"}, ReadOnly: true},
 }
 

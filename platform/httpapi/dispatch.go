@@ -29,6 +29,7 @@ type API struct {
 	codec   wire.Codec
 	checks  sync.Map // checkKey → *schema.Validator
 	metrics *metrics.HTTP
+	crowd   crowd
 }
 
 // entry is one path with the rows of each method.
@@ -46,7 +47,8 @@ func New(cfg Config, routes []Route) (*API, error) {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Logger, cfg.Clock = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), cmp.Or(cfg.Clock, clock.System())
-	a := &API{cfg: cfg, routes: slices.Clone(routes), mux: http.NewServeMux(), entries: map[string]*entry{}}
+	a := &API{cfg: cfg, routes: slices.Clone(routes), mux: http.NewServeMux(), entries: map[string]*entry{},
+		crowd: crowd{atOnce: cfg.Limits.AtOnce, lines: map[string]*line{}}}
 	var err error
 	if a.metrics, err = metrics.New(cfg.Metrics, cfg.Service); err != nil {
 		return nil, err

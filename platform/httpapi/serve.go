@@ -21,15 +21,20 @@ import (
 // serve takes a request through authentication, microversion, body, choice of
 // the row, validation and handler to its answer.
 func (x *exchange) serve(r *http.Request, rows []*Route) error {
+	bounded, cancel := context.WithTimeout(r.Context(), x.api.cfg.Limits.Timeout)
+	defer cancel()
 	if !rows[0].Raw {
-		ctx, cancel := context.WithTimeout(r.Context(), x.api.cfg.Limits.Timeout)
-		defer cancel()
-		r = r.WithContext(ctx)
+		r = r.WithContext(bounded)
 	}
 	ctx, err := x.authenticate(r, rows[0].Action)
 	if err != nil {
 		return err
 	}
+	leave, err := x.api.crowd.enter(bounded, lineOf(r, x.grant, rows[0].Raw))
+	if err != nil {
+		return err
+	}
+	defer leave()
 	r = r.WithContext(ctx)
 	if rows[0].Raw { // the server's timeouts are for requests of bounded size
 		x.moving = &movingBytes{r.Body, http.NewResponseController(x.ResponseWriter), x.api.cfg.Limits.Timeout}
