@@ -27,12 +27,13 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, key string) error {
 	return nil
 }
 
-// List gives the operations of key that have not ended, in the order in which
-// they run; all of them, oldest first, when key is "".
-func (e *Engine) List(ctx context.Context, key string) ([]Info, error) {
-	entries, err := e.ledger.List(ctx, key)
+// List gives the operations of these keys that have not ended, in one query:
+// the oldest first, those of a key in the order in which they run. Without any
+// key it gives all that there are.
+func (e *Engine) List(ctx context.Context, keys ...string) ([]Info, error) {
+	entries, err := e.ledger.List(ctx, keys)
 	if err != nil {
-		return nil, errs.Wrap(err, "list the operations of %q", key)
+		return nil, errs.Wrap(err, "list the operations of %q", keys)
 	}
 	infos := make([]Info, 0, len(entries))
 	for _, en := range entries {
@@ -42,7 +43,7 @@ func (e *Engine) List(ctx context.Context, key string) ([]Info, error) {
 }
 
 func (e *Engine) info(en ledger.Entry) Info {
-	i := Info{ID: en.ID, Kind: en.Kind, Key: en.Key, Undo: en.Undoing, Forward: en.Forward, Cancelled: en.Cancelled, Owner: en.Owner, Attempt: en.Attempt,
+	i := Info{ID: en.ID, Kind: en.Kind, Key: en.Key, RequestID: en.RequestID, Undo: en.Undoing, Forward: en.Forward, Cancelled: en.Cancelled, Owner: en.Owner, Attempt: en.Attempt,
 		LastError: en.Failure, Created: en.Created, Due: en.Due, Deadline: en.Deadline}
 	if k := e.kinds[en.Kind]; k != nil {
 		i.Step = k.stepName(en.Step)

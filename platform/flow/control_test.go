@@ -237,7 +237,7 @@ func TestObserveHearsOfEachAttempt(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []flow.StepEvent{
 			{Step: "a", Attempt: 1},
-			{Step: "b", Attempt: 1, Err: errors.New("internal")},
+			{Step: "b", Attempt: 1, Err: errors.New("internal"), Next: start.Add(time.Minute)},
 			{Step: "b", Attempt: 2, Err: errors.New("conflict"), Final: true},
 			{Step: "b", Undo: true, Attempt: 1},
 			{Step: "a", Undo: true, Attempt: 1},

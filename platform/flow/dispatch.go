@@ -14,9 +14,9 @@ import (
 // a free worker, keeps the leases, and sleeps in between.
 type dispatcher struct {
 	*Engine
-	jobs     sync.WaitGroup
-	released bool      // nothing has our name but what is at work here
-	beat     time.Time // when the leases were last extended
+	jobs       sync.WaitGroup
+	released   bool      // nothing has our name but what is at work here
+	beat, seen time.Time // when the leases were last extended, and the clock was last read
 }
 
 func (d *dispatcher) run(ctx context.Context) {
@@ -50,12 +50,14 @@ func (d *dispatcher) drain(ctx context.Context) {
 
 // round says when the next one is due by itself.
 func (d *dispatcher) round(ctx context.Context, now time.Time) (time.Time, error) {
-	if !d.released {
-		if err := d.ledger.Release(ctx, now, d.atWork()); err != nil {
+	if !d.released || now.Before(d.seen) {
+		latest := now.Add(max(d.opts.Lease, d.opts.Backoff(64))) // nothing waits longer, unless the clock went back
+		if err := d.ledger.Release(ctx, now, latest, d.atWork()); err != nil {
 			return time.Time{}, err
 		}
 		d.released = true
 	}
+	d.seen = now
 	if err := d.renew(ctx, now); err != nil {
 		return time.Time{}, err
 	}

@@ -78,9 +78,10 @@ type StepEvent struct {
 	Step              string
 	Undo              bool
 	Started, Finished time.Time
-	Attempt           int   // from 1
-	Err               error // nil: the step is done
-	Final             bool  // with Err: it is not tried again, the operation is undone
+	Attempt           int       // from 1
+	Err               error     // nil: the step is done
+	Final             bool      // with Err: it is not tried again, the operation is undone
+	Next              time.Time // with Err: when it is tried again; zero when it is not
 }
 
 // Run is an operation in the hands of its steps.
@@ -93,13 +94,13 @@ type Run[A any] struct {
 
 // Info is what can be seen of an operation that has not ended.
 type Info struct {
-	ID, Kind, Key string
-	Step          string // the one at work or next; "" when only the end is left
-	Undo          bool   // it is being undone
-	Forward       bool   // it cannot be cancelled
-	Cancelled     bool
-	Owner         string // the engine that runs it, "" while it waits
-	Attempt       int    // failed attempts at this step
+	ID, Kind, Key   string
+	Step, RequestID string // the step at work or next, "" when only the end is left; the request that started it
+	Undo            bool   // it is being undone
+	Forward         bool   // it cannot be cancelled
+	Cancelled       bool
+	Owner           string // the engine that runs it, "" while it waits
+	Attempt         int    // failed attempts at this step
 	// LastError is the last of them; errs.Message gives what its owner may read.
 	LastError error
 	// Due is when it is tried next, or when the lease of its owner ends.

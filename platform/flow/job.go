@@ -95,7 +95,7 @@ func (j *job) turn(ctx, base context.Context) bool {
 	}
 	ev.Err, ev.Finished = err, j.e.clk.Now()
 	next = j.judge(err)
-	ev.Final = next.Undoing && !j.Undoing
+	ev.Final, ev.Next = next.Undoing && !j.Undoing, next.Due
 	if ev.Final {
 		j.bound.prepare(ev.Attempt, next.Cause)
 	}

@@ -207,6 +207,39 @@ func TestAClockThatGoesBackStopsNoHeartbeat(t *testing.T) {
 	})
 }
 
+func TestAClockThatGoesBackDelaysNoRetryForLong(t *testing.T) {
+	for name, restart := range map[string]bool{"while it runs": false, "before it starts": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(y *yard) {
+				op := y.operation()
+				op.Deadline = 48 * time.Hour
+				op.Steps[0].Do = y.failing("do a", 1, errors.New("flaky"))
+				e := y.engine("one")
+				h := flow.Register(e, op)
+				stop := y.run(e)
+				y.start(h, "k", args{})
+				synctest.Wait()
+				if restart {
+					stop()
+				}
+				y.clk.Advance(-24 * time.Hour)
+				if restart {
+					e = y.engine("two")
+					h = flow.Register(e, op)
+					y.run(e)
+				}
+				y.start(h, "other", args{}) // wakes the dispatcher, as time would
+				synctest.Wait()
+				require.Contains(t, y.said(), "do b", "the other one")
+				require.Equal(t, y.clk.Now().Add(64*time.Minute), y.list(e, "k")[0].Due, "the longest backoff")
+				y.clk.Advance(64 * time.Minute)
+				synctest.Wait()
+				require.Equal(t, []string{"do a #2", "do b", "do c", "done"}, y.said())
+			})
+		})
+	}
+}
+
 func TestACancelAtAnyMomentOfAClaimIsHeard(t *testing.T) {
 	inBubble(t, func(y *yard) {
 		e := y.engine("one")

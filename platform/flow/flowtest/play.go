@@ -59,7 +59,7 @@ func play(t *testing.T, h Harness, kind string, p plan) (outcome, error) {
 	if err := c.Start(t.Context()); err != nil {
 		return o, fmt.Errorf("start: %w", err)
 	}
-	infos, err := e.List(t.Context(), "")
+	infos, err := e.List(t.Context())
 	if err != nil {
 		return o, err
 	}
@@ -127,7 +127,7 @@ func (s *stage) await(e *flow.Engine) error {
 			return nil
 		}
 		var err error
-		if infos, err = e.List(context.Background(), ""); err != nil || len(infos) == 0 {
+		if infos, err = e.List(context.Background()); err != nil || len(infos) == 0 {
 			return err
 		}
 		if s.Clock != nil {

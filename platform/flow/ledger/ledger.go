@@ -83,6 +83,7 @@ const (
 		WHERE due_at <= ? AND id IN (SELECT id FROM flow_operations f WHERE due_at <= ? AND ` + claimable + `
 		ORDER BY due_at LIMIT ?) RETURNING ` + columns
 	releaseSQL = `UPDATE flow_operations SET owner = '', due_at = ? WHERE owner = ? AND id NOT IN (LIST)`
+	boundSQL   = `UPDATE flow_operations SET due_at = ? WHERE due_at > ?`
 	renewSQL   = `UPDATE flow_operations SET due_at = ? WHERE owner = ? RETURNING id, cancelled`
 	cancelSQL  = `UPDATE flow_operations SET cancelled = ?, due_at = CASE WHEN owner = '' AND due_at > ? THEN ? ELSE due_at END
 		WHERE key = ? AND NOT forward AND NOT undoing RETURNING id, cancelled`
@@ -95,7 +96,7 @@ const (
 		WHERE id = ? AND owner = ? AND fence = ? RETURNING cancelled`
 	endSQL  = `DELETE FROM flow_operations WHERE id = ? AND owner = ? AND fence = ? RETURNING cancelled`
 	ownSQL  = `SELECT ` + columns + ` FROM flow_operations WHERE id = ? AND owner = ?`
-	listSQL = `SELECT ` + columns + ` FROM flow_operations WHERE key = ? OR ? = '' ORDER BY created_at, key, seq`
+	listSQL = `SELECT ` + columns + ` FROM flow_operations `
 )
 
 // Add stores a new entry, which is due from its creation on.
@@ -134,11 +135,14 @@ func (l *Ledger) Claim(ctx context.Context, kinds []string, most int, now, lease
 
 // Release frees all that has this owner's name, except for those at work: what
 // an earlier process of this name has left, or a claim whose answer was lost.
-func (l *Ledger) Release(ctx context.Context, now time.Time, atWork []string) error {
+// Nothing is due later than latest afterwards: a clock that went back since
+// would have it wait for as long as that.
+func (l *Ledger) Release(ctx context.Context, now, latest time.Time, atWork []string) error {
 	return l.db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		query, args := list(releaseSQL, []any{now.UnixMicro(), l.owner}, atWork)
 		_, err := tx.Exec(ctx, query, args...)
-		return err
+		_, late := tx.Exec(ctx, boundSQL, latest.UnixMicro(), latest.UnixMicro())
+		return errors.Join(err, late)
 	})
 }
 
@@ -190,10 +194,11 @@ func (l *Ledger) Own(ctx context.Context, id string) (e Entry, err error) {
 	return e, err
 }
 
-// List gives the entries of key in the order in which they run; all of them,
-// oldest first, when key is "".
-func (l *Ledger) List(ctx context.Context, key string) ([]Entry, error) {
-	return scanAll(l.db.Query(ctx, listSQL, key, key))
+// List gives the entries of keys, or of all keys when there are none, the
+// oldest first, those of a key in the order in which they run.
+func (l *Ledger) List(ctx context.Context, keys []string) ([]Entry, error) {
+	query, args := list(listSQL+map[bool]string{true: "WHERE key IN (LIST) "}[len(keys) > 0]+"ORDER BY created_at, key, seq", nil, keys)
+	return scanAll(l.db.Query(ctx, query, args...))
 }
 
 // list completes a statement and its arguments with the values of its list.

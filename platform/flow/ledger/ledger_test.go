@@ -104,9 +104,9 @@ func TestReleaseFreesWhatIsNotAtWork(t *testing.T) {
 	working, left, foreign := d.add("make", "a", noon), d.add("make", "b", noon), d.add("make", "c", noon.Add(time.Second))
 	require.Equal(t, []string{working, left}, ids(d.claim("me", noon)))
 	require.Equal(t, []string{foreign}, ids(d.claim("you", noon.Add(time.Second))))
-	require.NoError(t, ledger.New(d.db, "me").Release(t.Context(), noon, []string{working}))
+	require.NoError(t, ledger.New(d.db, "me").Release(t.Context(), noon, noon.Add(time.Hour), []string{working}))
 	require.Equal(t, []string{left}, ids(d.claim("you", noon.Add(2*time.Second))))
-	require.NoError(t, ledger.New(d.db, "me").Release(t.Context(), noon, nil))
+	require.NoError(t, ledger.New(d.db, "me").Release(t.Context(), noon, noon.Add(time.Hour), nil))
 	require.Equal(t, []string{working}, ids(d.claim("you", noon.Add(2*time.Second))))
 }
 
@@ -131,7 +131,7 @@ func TestAnEntryComesBackAsItWasRecorded(t *testing.T) {
 	why := errs.New(errs.Quota, "Too many.").WithCode("OverQuota").Because(fmt.Errorf("row: %w", ledger.ErrCancelled))
 	state := ledger.State{Step: 2, Undoing: true, Attempt: 3, Args: `{"n":1}`, Failure: why, Cause: why}
 	require.NoError(t, d.record("me", mine, ledger.Move{State: state, Due: noon.Add(time.Hour)}))
-	list, err := ledger.New(d.db, "api").List(t.Context(), "a")
+	list, err := ledger.New(d.db, "api").List(t.Context(), []string{"a"})
 	require.NoError(t, err)
 	require.Equal(t, []string{id}, ids(list))
 	got := list[0]
@@ -151,4 +151,24 @@ func TestLongErrorsAreCutBetweenCharacters(t *testing.T) {
 	require.Len(t, text, 1999)
 	require.NotContains(t, text, "\uFFFD")
 	require.NoError(t, ledger.Past(nil))
+}
+
+func TestListGivesThoseOfItsKeys(t *testing.T) {
+	d := open(t)
+	b, a, c := d.add("make", "b", noon), d.add("make", "a", noon.Add(time.Minute)), d.add("make", "c", noon.Add(2*time.Minute))
+	list := func(keys ...string) []string {
+		all, err := ledger.New(d.db, "api").List(t.Context(), keys)
+		require.NoError(t, err)
+		return ids(all)
+	}
+	require.Equal(t, []string{b, c}, list("c", "b"))
+	require.Equal(t, []string{b, a, c}, list(), "without any, all of them")
+}
+
+func TestNothingIsDueLaterThanReleaseSays(t *testing.T) {
+	d := open(t)
+	soon, far := d.add("make", "a", noon), d.add("make", "b", noon.Add(24*time.Hour))
+	require.NoError(t, ledger.New(d.db, "me").Release(t.Context(), noon, noon.Add(time.Hour), nil))
+	require.Equal(t, []string{soon}, ids(d.claim("me", noon.Add(time.Hour-time.Second))))
+	require.Equal(t, []string{far}, ids(d.claim("me", noon.Add(time.Hour))))
 }
