@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// daemon is a running cumulited.
-type daemon struct {
+// cumulited is a running one.
+type cumulited struct {
 	cmd         *exec.Cmd
 	url, clouds string
 	first       time.Duration // from exec to the first 200
@@ -25,13 +25,18 @@ type daemon struct {
 var ready = regexp.MustCompile(`^ready.*: (\S+) after \S+ s, OS_CLIENT_CONFIG_FILE=(\S+)`)
 
 // launch starts a cumulited and measures how long it takes to answer.
-func (b *bench) launch(ctx context.Context, args ...string) (*daemon, error) {
+func (b *bench) launch(ctx context.Context, args ...string) (*cumulited, error) {
+	return b.launchAs(ctx, b.program, nil, args...)
+}
+
+func (b *bench) launchAs(ctx context.Context, program string, env []string, args ...string) (*cumulited, error) {
 	address, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cmd: exec.CommandContext(ctx, b.program, append([]string{"--listen", address, "--operator", "none"}, args...)...)}
+	d := &cumulited{cmd: exec.CommandContext(ctx, program, append([]string{"--listen", address, "--operator", "none"}, args...)...)}
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	d.cmd.Env = append(os.Environ(), env...)
 	d.cmd.Stderr = os.Stderr
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
@@ -67,7 +72,7 @@ func freePort(ctx context.Context) (string, error) {
 }
 
 // stop ends the daemon; it gives err, or else what went wrong.
-func (d *daemon) stop(err error) error {
+func (d *cumulited) stop(err error) error {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	if ended := d.cmd.Wait(); err == nil {
 		err = ended
@@ -76,7 +81,7 @@ func (d *daemon) stop(err error) error {
 }
 
 // resident gives the daemon's memory in MB.
-func (d *daemon) resident() (float64, error) {
+func (d *cumulited) resident() (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
 	if err != nil {
 		return 0, err

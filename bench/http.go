@@ -29,7 +29,7 @@ const (
 )
 
 // login gives an authenticated client of one of the clouds in clouds.yaml.
-func (d *daemon) login(ctx context.Context, cloud string) (*gophercloud.ProviderClient, gophercloud.EndpointOpts, error) {
+func (d *cumulited) login(ctx context.Context, cloud string) (*gophercloud.ProviderClient, gophercloud.EndpointOpts, error) {
 	auth, endpoint, tls, err := clouds.Parse(clouds.WithLocations(d.clouds), clouds.WithCloudName(cloud))
 	if err != nil {
 		return nil, endpoint, err

@@ -1,10 +1,11 @@
 // Command bench measures a cumulited from outside and prints a table of the
 // figures in README.md:
 //
-//	go run ./bench            # start, memory, tokens, lists: simulated hosts
-//	go run ./bench -real      # as root: real servers through libvirt, too
+//	go run ./bench                  # everything but real servers
+//	go run ./bench creates restart  # these parts only
+//	go run ./bench real             # as root: real servers through libvirt
 //
-// Each figure is the median of its runs. Load comes from the same machine.
+// Load comes from the same machine.
 package main
 
 import (
@@ -21,45 +22,69 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	real := flag.Bool("real", false, "boot real servers, too")
-	runs := flag.Int("runs", 10, "how often what takes short is done")
+	if os.Getenv(asCloud) != "" {
+		os.Exit(serve(os.Args[1:]))
+	}
+	b := bench{}
+	flag.IntVar(&b.runs, "runs", 10, "how often what takes short is done")
+	flag.IntVar(&b.existing, "existing", 100_000, "servers that are there when creates and lists are measured again")
+	flag.StringVar(&b.profile, "profile", "", "`file` that gets the CPU profile of the last cloud under load")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
-	if err := run(ctx, *real, *runs); err != nil {
+	if err := b.run(ctx, flag.Args()); err != nil {
 		log.Fatal(err)
 	}
-}
-
-func run(ctx context.Context, real bool, runs int) error {
-	dir, err := os.MkdirTemp("/var/tmp", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o711); err != nil { // QEMU's user passes
-		return err
-	}
-	program := filepath.Join(dir, "cumulited")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./daemons/cumulited")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
-	}
-	b := bench{program: program, dir: dir, runs: runs}
-	for _, measure := range []func(context.Context) error{b.start, b.http} {
-		if err := measure(ctx); err != nil {
-			return err
-		}
-	}
-	if real {
-		return b.real(ctx)
-	}
-	return nil
 }
 
 type bench struct {
 	program, dir string
 	runs         int
+	existing     int
+	profile      string
+}
+
+// part is a group of figures.
+type part struct {
+	name    string
+	measure func(*bench, context.Context) error
+	asked   bool // only when it is named
+}
+
+var parts = []part{
+	{name: "start", measure: (*bench).start},
+	{name: "http", measure: (*bench).http},
+	{name: "creates", measure: (*bench).creates},
+	{name: "real", measure: (*bench).real, asked: true},
+}
+
+// run measures the parts that are named, or those that need no root.
+func (b *bench) run(ctx context.Context, names []string) (err error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("there is no part %q", name)
+		}
+	}
+	if b.dir, err = os.MkdirTemp("/var/tmp", "bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := os.Chmod(b.dir, 0o711); err != nil { // QEMU's user passes
+		return err
+	}
+	b.program = filepath.Join(b.dir, "cumulited")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.program, "./daemons/cumulited")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	for _, p := range parts {
+		if slices.Contains(names, p.name) || len(names) == 0 && !p.asked {
+			if err := p.measure(b, ctx); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // report prints one figure.
@@ -67,14 +92,16 @@ func report(what, format string, args ...any) {
 	fmt.Printf("| %-58s | %-24s |\n", what, fmt.Sprintf(format, args...))
 }
 
-func median(all []time.Duration) time.Duration {
+// quantile gives the time that the share q of all stayed below.
+func quantile(all []time.Duration, q float64) time.Duration {
 	sorted := slices.Clone(all)
 	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
+	return sorted[int(float64(len(sorted)-1)*q)]
 }
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // milliseconds prints the median with the least and the most.
 func milliseconds(all []time.Duration) string {
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	return fmt.Sprintf("%.1f ms (%.1f to %.1f)", ms(median(all)), ms(slices.Min(all)), ms(slices.Max(all)))
+	return fmt.Sprintf("%.1f ms (%.1f to %.1f)", ms(quantile(all, 0.5)), ms(slices.Min(all)), ms(slices.Max(all)))
 }

@@ -60,7 +60,7 @@ func (b *bench) real(ctx context.Context) (err error) {
 }
 
 // prepare makes what a server needs.
-func prepare(ctx context.Context, d *daemon, dir string) (*guests, error) {
+func prepare(ctx context.Context, d *cumulited, dir string) (*guests, error) {
 	g := &guests{dir: dir, started: make(chan string, 16), libvirt: golibvirt.NewWithDialer(dialers.NewLocal(dialers.WithSocket(socket)))}
 	if err := g.libvirt.Connect(); err != nil {
 		return nil, fmt.Errorf("libvirtd (scripts/libvirtd start): %w", err)
