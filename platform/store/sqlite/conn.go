@@ -59,8 +59,8 @@ type driverStmt interface {
 
 // conn is a connection that keeps statements prepared, marks errors as the
 // store wants them, and on the reading side refuses contexts of store.Write.
-// bun writes arguments into the text, so only statements with bound arguments
-// are worth keeping.
+// bun writes arguments into the text: they are lifted out of it again, as only
+// statements with bound arguments are worth keeping.
 type conn struct {
 	driverConn
 	reads bool
@@ -98,6 +98,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	if len(args) == 0 {
+		query, args = lift(query)
+	}
+	if len(args) == 0 {
 		res, err := c.driverConn.ExecContext(ctx, query, args)
 		return res, marked(err)
 	}
@@ -112,6 +115,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.check(ctx); err != nil {
 		return nil, err
+	}
+	if len(args) == 0 {
+		query, args = lift(query)
 	}
 	if len(args) == 0 {
 		r, err := c.driverConn.QueryContext(ctx, query, args)
