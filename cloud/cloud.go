@@ -43,6 +43,9 @@ type Options struct {
 	// ephemeral cloud: a temporary directory that Close removes, where
 	// nothing is synced to disk and passwords are hashed cheaply.
 	Dir string
+	// Relaxed answers before a commit is on disk: a power failure may cost the
+	// last seconds. The death of the process still costs nothing.
+	Relaxed bool
 	// PublicURL is how clients reach Handler. Default: http://127.0.0.1:5000.
 	PublicURL string
 	Region    string // default "RegionOne"

@@ -26,7 +26,7 @@ const ephemeralCost = 4
 
 // openState opens the database, and what carries operations and events on it.
 func (c *Cloud) openState(ctx context.Context) error {
-	engine, err := sqlite.Open(c.path("state.db"), &sqlite.Options{Ephemeral: c.dir.ephemeral})
+	engine, err := sqlite.Open(c.path("state.db"), &sqlite.Options{Ephemeral: c.dir.ephemeral, Normal: c.o.Relaxed})
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const simulated = "sim"
 type Config struct {
 	StateDir      string          `help:"Where everything is kept. Default: /var/lib/cumulite, or for users other than root ~/.local/state/cumulite." placeholder:"DIR" xor:"state"`
 	Ephemeral     bool            `help:"Keep nothing: a temporary directory, no synchronous commits, cheap password hashes. Needs no root. For tests and trying things out." xor:"state"`
+	Relaxed       bool            `help:"Answer before commits are on disk: a power failure may cost the last seconds, a killed process still loses nothing."`
 	Listen        string          `help:"Address of the APIs." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
 	Operator      string          `help:"Address of /healthz and /metrics; \"none\" is nowhere. Default: on 127.0.0.1, the port after that of the APIs." placeholder:"HOST:PORT"`
 	PublicURL     string          `name:"public-url" help:"How clients reach the APIs. Default: http(s):// and the address listened on." placeholder:"URL"`

@@ -159,7 +159,7 @@ func open(ctx context.Context, c Config, drivers Drivers, logger *slog.Logger, m
 
 // options says what the configuration means to a cloud.
 func options(c Config, drivers Drivers, logger *slog.Logger, metrics prometheus.Registerer) cloud.Options {
-	o := cloud.Options{Dir: c.StateDir, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
+	o := cloud.Options{Dir: c.StateDir, Relaxed: c.Relaxed, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
 		Hosts: func(deps cloud.HostDeps) (cloud.Hosts, error) { return hosts(c, drivers, deps) }}
 	if !c.Ephemeral {
 		o.HostDir = c.hostDir()
