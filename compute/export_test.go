@@ -13,3 +13,9 @@ func (s *Service) ReleasePort(ctx context.Context, id string, i Interface) error
 		return err
 	})
 }
+
+// KnowsDown tells whether this process calls a host no more.
+func (s *Service) KnowsDown(host string) bool {
+	_, down := s.down.Load(host)
+	return down
+}

@@ -65,6 +65,17 @@ func hostNamed(ctx context.Context, db bun.IDB, name string) (*Host, error) {
 	return hostWhere(ctx, db, "name", name, "Compute host %s could not be found.")
 }
 
+// serviceNamed gives the host whose compute service has this id, number or name.
+func serviceNamed(ctx context.Context, db bun.IDB, idOrName string) (*Host, error) {
+	column := "name"
+	if uuid.Validate(idOrName) == nil {
+		column = "id"
+	} else if _, err := strconv.ParseInt(idOrName, 10, 64); err == nil {
+		column = "number"
+	}
+	return hostWhere(ctx, db, column, idOrName, "Service %s could not be found.")
+}
+
 func hostWhere(ctx context.Context, db bun.IDB, column, value, missing string) (*Host, error) {
 	var id string
 	err := db.QueryRowContext(ctx, "SELECT id FROM compute_hosts WHERE "+column+" = ?", value).Scan(&id)
@@ -134,12 +145,8 @@ func (s *Service) UpdateComputeService(ctx context.Context, idOrName string, in 
 	if err := s.checkOwn(ctx, ActionServiceUpdate); err != nil {
 		return nil, err
 	}
-	column := "name"
-	if uuid.Validate(idOrName) == nil {
-		column = "id"
-	}
 	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if h, err = hostWhere(ctx, tx, column, idOrName, "Service %s could not be found."); err != nil {
+		if h, err = serviceNamed(ctx, tx, idOrName); err != nil {
 			return err
 		}
 		set(&h.Disabled, in.Disabled)

@@ -132,7 +132,7 @@ func (s *Service) server(ctx context.Context, id string) (*Server, error) {
 // hypervisor gives the driver of a host. One that is known to be down is
 // errs.Unavailable at once.
 func (s *Service) hypervisor(host string) (Hypervisor, error) {
-	h, known := s.Hosts[host]
+	h, known := s.hosts.Get(host)
 	if _, down := s.down.Load(host); down || !known {
 		return nil, errs.New(errs.Unavailable, "Compute host %s is not available.", host)
 	}

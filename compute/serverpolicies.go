@@ -64,6 +64,7 @@ const (
 	ActionSecurityGroupShow     policy.Action = "os_compute_api:os-security-groups:show"
 	ActionServiceList           policy.Action = "os_compute_api:os-services:list"
 	ActionServiceUpdate         policy.Action = "os_compute_api:os-services:update"
+	ActionServiceDelete         policy.Action = "os_compute_api:os-services:delete"
 	ActionHypervisorList        policy.Action = "os_compute_api:os-hypervisors:list"
 	ActionHypervisorDetail      policy.Action = "os_compute_api:os-hypervisors:list-detail"
 	ActionHypervisorStatistics  policy.Action = "os_compute_api:os-hypervisors:statistics"
@@ -132,6 +133,7 @@ func hostPolicies() []policy.Rule {
 		rules("@", map[policy.Action]string{ActionZoneList: "List availability zones."}),
 		rules(ruleAdmin, map[policy.Action]string{
 			ActionServiceList: "List compute services.", ActionServiceUpdate: "Enable, disable or fence a compute service.",
+			ActionServiceDelete:  "Delete a compute service.",
 			ActionHypervisorList: "List hypervisors.", ActionHypervisorDetail: "List hypervisors in detail.",
 			ActionHypervisorStatistics: "Show what all hypervisors have.", ActionHypervisorShow: "Show a hypervisor.",
 			ActionHypervisorUptime: "Show a hypervisor's uptime.", ActionHypervisorSearch: "Search hypervisors by name.",

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cumulite/cumulite/compute/schedule"
@@ -13,8 +14,10 @@ import (
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/lease"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/quota"
+	"github.com/cumulite/cumulite/platform/rpc"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -26,7 +29,7 @@ type Deps struct {
 	Ops      *flow.Engine // New registers the service's operations with it
 	Events   *event.Bus
 	Secrets  *secret.Box           // seals user data
-	Hosts    map[string]Hypervisor // by the names of the hosts
+	Hosts    map[string]Hypervisor // that are there from the start, by name; see AddHost
 	Networks Networks
 	Images   ImageService
 }
@@ -48,7 +51,9 @@ type Options struct {
 	Grace time.Duration
 	// Domain follows the hostname in metadata. Default: "novalocal".
 	Domain string
-	// Poll is how often hosts are asked how they are. Default: 10 s.
+	// Leases say which of a cloud's processes watches the hosts. nil: there is no other.
+	Leases *lease.Leases
+	// Poll is how often hosts are asked how they are. Default: 4 s.
 	Poll time.Duration
 	// Retention is how long the record of a deleted server is kept. Default: 30 days.
 	Retention time.Duration
@@ -65,7 +70,11 @@ type Service struct {
 	ops    operations
 	places placement
 	waits  waits
-	down   sync.Map // names of hosts that do not answer
+	hosts  *rpc.Roster[Hypervisor]
+	noted  noted
+	fence  atomic.Int64              // of the watch, while it is this process's
+	mark   atomic.Pointer[hostsMark] // of the hosts' rows when they were read last
+	down   sync.Map                  // names of hosts that do not answer
 }
 
 //go:embed *.sql
@@ -85,8 +94,8 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		return nil, err
 	}
 	o.DefaultZone, o.Domain = cmp.Or(o.DefaultZone, "nova"), cmp.Or(o.Domain, "novalocal")
-	o.Grace, o.Poll, o.Retention = cmp.Or(o.Grace, time.Minute), cmp.Or(o.Poll, 10*time.Second), cmp.Or(o.Retention, 30*24*time.Hour)
-	s := &Service{Deps: deps, opts: o, policy: rules, quotas: quota.New("compute", quotaDefaults), log: o.Logger}
+	o.Grace, o.Poll, o.Retention = cmp.Or(o.Grace, time.Minute), cmp.Or(o.Poll, 4*time.Second), cmp.Or(o.Retention, 30*24*time.Hour)
+	s := &Service{Deps: deps, opts: o, policy: rules, quotas: quota.New("compute", quotaDefaults), log: o.Logger, hosts: rpc.NewRoster(deps.Hosts)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

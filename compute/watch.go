@@ -2,123 +2,49 @@ package compute
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/lease"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// Recover readies the service for its first request: every host has a row,
-// and no server is in between without an operation that carries it on. Hosts
-// are asked how they are, all at once and for a few seconds at most.
-func (s *Service) Recover(ctx context.Context) error {
-	if err := s.DB.Write(ctx, s.enterHosts); err != nil {
-		return err
-	}
-	if err := s.settleOrphans(ctx); err != nil {
-		return err
-	}
-	var asked sync.WaitGroup
-	for name, h := range s.Hosts {
-		asked.Go(func() { s.ask(ctx, name, h) })
-	}
-	asked.Wait()
-	return nil
-}
-
-// enterHosts gives a row to each host that has none. Hosts that are not
-// configured any more do not answer.
-func (s *Service) enterHosts(ctx context.Context, tx *store.Tx) error {
-	rows, err := allHosts(ctx, tx)
-	if err != nil {
-		return err
-	}
-	last, known := int64(0), map[string]bool{}
-	for i := range rows {
-		last, known[rows[i].Name] = max(last, rows[i].Number), true
-		if err := s.configure(ctx, tx, &rows[i]); err != nil {
-			return err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Hosts)) {
-		if known[name] {
-			continue
-		}
-		last++
-		now := s.Clock.Now()
-		h := &Host{ID: uuid.NewString(), Number: last, Name: name, Zone: s.zoneOf(name), CreatedAt: now, UpdatedAt: now}
-		if err := store.Insert(ctx, tx, h); err != nil {
-			return err
-		}
-	}
-	tx.AfterCommit(s.places.forget)
-	return nil
-}
-
-// configure brings a host's row up to what is configured now.
-func (s *Service) configure(ctx context.Context, tx *store.Tx, h *Host) error {
-	_, there := s.Hosts[h.Name]
-	if there && h.Zone == s.zoneOf(h.Name) || !there && !h.Answers {
-		return nil
-	}
-	if there {
-		h.Zone = s.zoneOf(h.Name)
-	}
-	h.Answers = h.Answers && there
-	return store.Update(ctx, tx, h, "zone", "answers")
-}
-
-// settleOrphans ends what no operation carries on: what a repaired or restored
-// database may hold.
-func (s *Service) settleOrphans(ctx context.Context) error {
-	var list []Server
-	err := s.DB.Read().NewSelect().Model(&list).Where("task_state <> ''").Scan(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		ops, err := s.Ops.List(ctx, list[i].ID)
-		if err != nil {
-			return err
-		}
-		if len(ops) > 0 {
-			continue
-		}
-		s.log.Warn("a server was left in between without an operation", "server", list[i].ID, "task", list[i].Task)
-		if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.settleOrphan(ctx, tx, &list[i]) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) settleOrphan(ctx context.Context, tx *store.Tx, srv *Server) error {
-	if srv.Task == TaskDeleting {
-		_, err := s.ops.remove.Start(ctx, tx, srv.ID, deleteArgs{Host: srv.Host})
-		return err
-	}
-	if srv.VM == VMBuilding || slices.Contains(rebuilding, srv.Task) {
-		return s.save(ctx, tx, srv, s.fail(srv, errs.New(errs.Internal, "it was interrupted"))...)
-	}
-	srv.Task = TaskNone
-	return s.save(ctx, tx, srv)
-}
+// watchLease is held by the process that watches the hosts.
+const watchLease = "compute.watch"
 
 // Run watches the hosts until ctx is done: whether they answer, and what
-// their guests do without being asked. It prunes the records of deleted servers.
+// their guests do without being asked. It prunes the records of deleted
+// servers. Of all processes of a cloud one does so at a time; the others learn
+// from it.
 func (s *Service) Run(ctx context.Context) error {
-	var watched sync.WaitGroup
-	for name, h := range s.Hosts {
-		watched.Go(func() { s.watch(ctx, name, h) })
+	if s.opts.Leases == nil {
+		s.watchHosts(ctx)
+		return nil
 	}
-	s.every(ctx, time.Hour, s.prune)
-	watched.Wait()
-	return nil
+	var learning sync.WaitGroup
+	learning.Go(func() { s.every(ctx, learnEvery, s.learned) })
+	defer learning.Wait()
+	err := s.opts.Leases.Hold(ctx, watchLease, func(ctx context.Context, fence int64) error {
+		s.fence.Store(fence)
+		s.watchHosts(ctx)
+		return ctx.Err()
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// watchHosts watches the hosts that are there, and those that come, until ctx is done.
+func (s *Service) watchHosts(ctx context.Context) {
+	s.noted.clear()
+	if err := s.DB.Write(ctx, s.missHosts); err != nil && ctx.Err() == nil {
+		s.log.Warn("hosts that are no more may be shown as up", "error", err)
+	}
+	var pruning sync.WaitGroup
+	pruning.Go(func() { s.every(ctx, time.Hour, s.prune) })
+	s.hosts.Follow(ctx, s.watch)
+	pruning.Wait()
 }
 
 // every calls fn now and then, until ctx is done.
@@ -206,7 +132,7 @@ func (s *Service) follow(ctx context.Context, name string, h Hypervisor, changes
 }
 
 // patience is how long a host may take to say how it is.
-const patience = 5 * time.Second
+const patience = 4 * time.Second
 
 // ask asks a host how it is, and tells whether it answered. It notes what is
 // new, and no more: a host that is well is not written each time.
@@ -220,6 +146,9 @@ func (s *Service) ask(ctx context.Context, name string, h Hypervisor) bool {
 	if err != nil {
 		s.log.Warn("a host does not answer", "host", name, "error", err)
 	}
+	if s.noted.same(name, info, err == nil, s.Clock.Now()) {
+		return err == nil
+	}
 	noted := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.note(ctx, tx, name, info, err == nil) })
 	if noted != nil && ctx.Err() == nil {
 		s.log.Error("the state of a host cannot be noted", "host", name, "error", noted)
@@ -228,6 +157,9 @@ func (s *Service) ask(ctx context.Context, name string, h Hypervisor) bool {
 }
 
 func (s *Service) note(ctx context.Context, tx *store.Tx, name string, info HostInfo, answers bool) error {
+	if err := s.onWatch(ctx, tx); err != nil {
+		return err
+	}
 	row, err := hostNamed(ctx, tx, name)
 	if err != nil {
 		return err
@@ -242,7 +174,8 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, name string, info Host
 	if _, down := s.down.Load(name); changed || down == up {
 		tx.AfterCommit(func() { s.heard(name, up) })
 	}
-	if !changed && (!answers || row.SeenAt != nil && now.Sub(*row.SeenAt) < time.Minute) {
+	tx.AfterCommit(func() { s.noted.set(name, info, answers, now) })
+	if !changed && (!answers || row.SeenAt != nil && now.Sub(*row.SeenAt) < noteEvery) {
 		return nil
 	}
 	if answers {
@@ -251,11 +184,10 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, name string, info Host
 	return store.Update(ctx, tx, row, "answers", "info", "seen_at")
 }
 
-func sameInfo(a, b HostInfo) bool {
-	return slices.Equal(a.Abilities, b.Abilities) && slices.Equal(a.Formats, b.Formats) && equalScalars(a, b)
-}
-
-func equalScalars(a, b HostInfo) bool {
-	return a.Name == b.Name && a.Type == b.Type && a.Version == b.Version && a.Address == b.Address && a.Arch == b.Arch && a.Accel == b.Accel &&
-		a.VCPUs == b.VCPUs && a.MemoryMiB == b.MemoryMiB && a.DiskGiB == b.DiskGiB && a.CPUModel == b.CPUModel
+// onWatch makes sure in a transaction that the watch is still this process's.
+func (s *Service) onWatch(ctx context.Context, tx *store.Tx) error {
+	if s.opts.Leases == nil {
+		return nil
+	}
+	return lease.Guard(ctx, tx, watchLease, s.fence.Load())
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/lease"
 	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
@@ -63,7 +64,7 @@ func worldAt(t testing.TB, clk clock.Clock, hosts ...string) *world {
 	}
 	w := &world{clk: clk, nics: map[string]*simnetwork.State{}, wires: map[string]*simnetwork.Host{},
 		states: map[string]*simcompute.State{}, hosts: map[string]*simcompute.Host{}}
-	w.db = storetest.Open(t, event.Migrations(), quota.Migrations(), flow.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
+	w.db = storetest.Open(t, lease.Migrations(), event.Migrations(), quota.Migrations(), flow.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
 	for _, name := range hosts {
 		w.states[name], w.nics[name] = simcompute.NewState(), simnetwork.NewState()
 		w.wires[name] = simnetwork.New(w.nics[name], &simnetwork.Options{Name: name, Clock: w.clk})

@@ -9,16 +9,17 @@ import (
 // one that never said anything. Hosts that were not heard of yet are asked, so
 // it is not for transactions.
 func (s *Service) able(ctx context.Context, can func(Host) bool) bool {
-	for host := range s.Drivers {
+	hosts := s.hostNames()
+	for _, host := range hosts {
 		it := s.beats.of(host)
-		if it.Seen.IsZero() {
-			it = s.describe(ctx, host)
+		if driver, there := s.drivers.Get(host); it.Seen.IsZero() && there {
+			it = s.describe(ctx, host, driver)
 		}
 		if it.Seen.IsZero() || can(it.Host) {
 			return true
 		}
 	}
-	return len(s.Drivers) == 0
+	return len(hosts) == 0
 }
 
 // checkCarried refuses a type of network that no host can carry: nothing

@@ -3,7 +3,6 @@ package network
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,11 +45,9 @@ func (s *Service) ListAgents(ctx context.Context) (all []Agent, err error) {
 	if !s.policy.Allows(ctx, ActionGetAgent, nil) {
 		return nil, nil
 	}
-	var asked sync.WaitGroup
-	for host := range s.Drivers {
-		asked.Go(func() { s.describe(ctx, host) })
+	if !s.beats.areWatched() {
+		s.drivers.Each(func(host string, d Driver) { s.describe(ctx, host, d) })
 	}
-	asked.Wait()
 	for _, host := range s.hostNames() {
 		it := s.beats.of(host)
 		layer2 := switchAgent

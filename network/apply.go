@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -215,6 +214,18 @@ func generation(ctx context.Context, db bun.IDB, id string) (n int64, err error)
 
 // wanted gives the hosts that need an object.
 func (s *Service) wanted(ctx context.Context, db bun.IDB, id string) (hosts []string, err error) {
-	err = db.NewRaw("SELECT DISTINCT host FROM network_needed WHERE id = ?", id).Scan(ctx, &hosts)
-	return slices.DeleteFunc(hosts, func(h string) bool { return s.Drivers[h] == nil }), err
+	var needing []string
+	if err := db.NewRaw("SELECT DISTINCT host FROM network_needed WHERE id = ?", id).Scan(ctx, &needing); err != nil {
+		return nil, err
+	}
+	for _, h := range needing {
+		is, err := s.isHost(ctx, db, h)
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts, nil
 }

@@ -24,8 +24,8 @@ func (s *Service) Plug(ctx context.Context, portID string, b Binding) (VIF, erro
 	if err := onlyServices(ctx); err != nil {
 		return VIF{}, err
 	}
-	if s.Drivers[b.Host] == nil {
-		return VIF{}, errs.NotFoundf("Host %s could not be found.", b.Host)
+	if _, err := s.driver(ctx, b.Host); err != nil {
+		return VIF{}, err
 	}
 	if b.DeviceOwner == "" {
 		b.DeviceOwner = OwnerCompute + b.Zone
@@ -102,7 +102,10 @@ func (s *Service) placePort(ctx context.Context, tx *store.Tx, p *Port) error {
 }
 
 // drives tells whether a port is to be made real on a host of ours.
-func (s *Service) drives(p *Port) bool { return s.Drivers[p.Host] != nil && !p.own() }
+func (s *Service) drives(p *Port) bool {
+	_, there := s.drivers.Get(p.Host)
+	return there && !p.own()
+}
 
 // Unplug takes a port off its host, and its device from it. It may be called
 // again; a port that is not there is errs.NotFound. For services only.
@@ -159,7 +162,11 @@ func (s *Service) RefreshMetadata(ctx context.Context, portID string) error {
 	if err != nil || !slices.Contains(hosts, p.Host) {
 		return err
 	}
-	return s.sendMetadata(ctx, s.Drivers[p.Host], portID)
+	driver, err := s.driver(ctx, p.Host)
+	if err != nil {
+		return err
+	}
+	return s.sendMetadata(ctx, driver, portID)
 }
 
 func onlyServices(ctx context.Context) error {

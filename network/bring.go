@@ -23,10 +23,13 @@ func (s *Service) bring(ctx context.Context, pl placement) (brought int64, gone 
 		return 0, false, err
 	}
 	defer done()
-	driver := s.Drivers[pl.Host]
-	if driver == nil { // the host is no more
+	driver, err := s.driver(ctx, pl.Host)
+	if errs.Is(err, errs.NotFound) { // the host is no more
 		brought, err = generation(ctx, s.DB.Read(), pl.ID)
 		return brought, true, err
+	}
+	if err != nil {
+		return 0, false, err
 	}
 	if s.beats.away(pl.Host) {
 		return 0, false, errs.New(errs.Unavailable, "The host does not answer.")

@@ -2,8 +2,6 @@ package network
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +30,19 @@ func (b *beats) away(host string) bool {
 	defer b.mu.Unlock()
 	it, known := b.hosts[host]
 	return b.watched && known && !it.Alive
+}
+
+// areWatched tells whether Run keeps them up to date.
+func (b *beats) areWatched() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.watched
+}
+
+func (b *beats) forget(host string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.hosts, host)
 }
 
 func (b *beats) watch() {
@@ -66,35 +77,63 @@ func (b *beats) note(host string, info Host, now time.Time, err error) {
 // Hosts are asked for their state; what they have is compared with what they
 // need when they come (back), and now and then.
 const (
-	describeTimeout  = 5 * time.Second
+	describeTimeout  = 4 * time.Second
 	reconcileTimeout = 10 * time.Minute
-	reconcileEvery   = 30 // heartbeats
+	reconcileEvery   = 75 // heartbeats
 )
+
+// keeperLease is held by the process that brings the hosts in order.
+const keeperLease = "network.hosts"
 
 // Run watches the hosts until ctx is done: what one lacks of what it needs is
 // brought to it, what it has and should not is taken away, when it is seen
 // first, when it comes back, and now and then. Routers whose host is no more
-// move to another first. It must not be called twice.
+// move to another first. Where several processes work for a cloud, each asks
+// the hosts how they are, and one at a time brings them in order. It must not
+// be called twice.
 func (s *Service) Run(ctx context.Context) error {
+	s.beats.watch()
+	if s.o.Leases == nil {
+		s.startKeeping(ctx)
+		s.drivers.Follow(ctx, s.watch)
+		return nil
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() { s.drivers.Follow(ctx, s.watch) })
+	defer watching.Wait()
+	err := s.o.Leases.Hold(ctx, keeperLease, func(ctx context.Context, _ int64) error {
+		s.startKeeping(ctx)
+		defer s.keeps.Store(false)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// startKeeping makes this process the one that brings hosts in order. What
+// another still does meanwhile is harmless: no host takes an older generation
+// for a newer one.
+func (s *Service) startKeeping(ctx context.Context) {
+	s.moveStrandedRouters(ctx)
+	s.keeps.Store(true)
+}
+
+func (s *Service) moveStrandedRouters(ctx context.Context) {
 	if err := s.moveRouters(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "Routers whose host is no more stay without one until the next start.", "error", err)
 	}
-	s.beats.watch()
-	var all sync.WaitGroup
-	for host := range s.Drivers {
-		all.Go(func() { s.watch(ctx, host) })
-	}
-	all.Wait()
-	return nil
 }
 
-func (s *Service) watch(ctx context.Context, host string) {
+func (s *Service) watch(ctx context.Context, host string, d Driver) {
 	for due := 0; ctx.Err() == nil; due-- {
-		if !s.describe(ctx, host).Alive {
+		if !s.describe(ctx, host, d).Alive || !s.keeps.Load() {
 			due = 0
 		} else if due <= 0 {
 			due = reconcileEvery
-			if err := s.reconcile(ctx, host); err != nil && ctx.Err() == nil {
+			if err := s.reconcile(ctx, host, d); err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "A host was not brought in order.", "host", host, "error", err)
 				due = 0
 			}
@@ -114,19 +153,22 @@ func (s *Service) pause(ctx context.Context, d time.Duration) {
 }
 
 // describe asks a host for its state.
-func (s *Service) describe(ctx context.Context, host string) beat {
-	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
+func (s *Service) describe(ctx context.Context, host string, d Driver) beat {
+	bounded, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
-	info, err := s.Drivers[host].Describe(ctx)
+	info, err := d.Describe(bounded)
+	if ctx.Err() != nil {
+		return s.beats.of(host) // who asks has gone, not the host
+	}
 	s.beats.note(host, info, s.Clock.Now(), err)
 	return s.beats.of(host)
 }
 
 // reconcile has a host hold what it needs, and nothing else.
-func (s *Service) reconcile(ctx context.Context, host string) error {
+func (s *Service) reconcile(ctx context.Context, host string, d Driver) error {
 	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
 	defer cancel()
-	has, err := s.Drivers[host].Inventory(ctx)
+	has, err := d.Inventory(ctx)
 	if err != nil {
 		return err
 	}
@@ -186,6 +228,3 @@ func (s *Service) removeStrangers(ctx context.Context, host string, has Inventor
 	}
 	return nil
 }
-
-// hostNames gives the names of all hosts, sorted.
-func (s *Service) hostNames() []string { return slices.Sorted(maps.Keys(s.Drivers)) }

@@ -84,7 +84,7 @@ func TestHostThatComesBackIsBroughtInOrder(t *testing.T) {
 		}
 		return nil
 	})
-	require.False(t, ok(s.ListAgents(s.admin))(s)[0].Alive)
+	require.Eventually(t, func() bool { return !ok(s.ListAgents(s.admin))(s)[0].Alive }, 10*time.Second, time.Millisecond)
 	s.refusesAtOnce(p)
 	time.Sleep(20 * time.Millisecond) // several heartbeats
 	away.Store(false)

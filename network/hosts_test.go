@@ -12,6 +12,7 @@ import (
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
 )
@@ -112,4 +113,46 @@ func TestRoutersOfAHostThatIsNoMoreMoveToAnother(t *testing.T) {
 	var left int
 	require.NoError(t, s.db.QueryRow(t.Context(), "SELECT COUNT(*) FROM network_placements WHERE kind = 'router' AND host = 'hv1'").Scan(&left))
 	require.Zero(t, left)
+}
+
+func TestHostThatJoinsIsBroughtWhatItNeeds(t *testing.T) {
+	s, _ := newHosts(t)
+	n, _ := s.network(s.ann, "10.1.0.0/24")
+	p := s.port(s.ann, n)
+	_, err := s.Plug(s.service(), p.ID, network.Binding{Host: "hv3", DeviceID: "vm"})
+	s.requireFault(err, errs.NotFound, "")
+
+	state := simnetwork.NewState()
+	require.NoError(t, s.AddHost(t.Context(), "hv3", simnetwork.New(state, &simnetwork.Options{Name: "hv3"})))
+	background(t, s.Service.Run)
+	s.plug(p, "hv3")
+	s.settle()
+	_, there := state.Port(p.ID)
+	require.True(t, there)
+	require.Len(t, ok(s.ListAgents(s.admin))(s), 12)
+
+	require.NoError(t, s.RemoveHost(t.Context(), "hv3"))
+	require.Len(t, ok(s.ListAgents(s.admin))(s), 8)
+	_, err = s.Plug(s.service(), p.ID, network.Binding{Host: "hv3", DeviceID: "vm"})
+	s.requireFault(err, errs.NotFound, "")
+}
+
+// A process that has not heard yet of a host that joined must not take what
+// is for that host for done.
+func TestHostThatOnlyOthersCanCallIsNotTakenForGone(t *testing.T) {
+	s, _ := newHosts(t)
+	n, _ := s.network(s.ann, "10.1.0.0/24")
+	state := simnetwork.NewState()
+	require.NoError(t, s.AddHost(t.Context(), "hv3", simnetwork.New(state, &simnetwork.Options{Name: "hv3"})))
+	p := s.port(s.ann, n)
+	s.plug(p, "hv3")
+	s.settle()
+
+	s.start(t) // as a process without hv3
+	s.run(t)
+	ok(s.UpdatePort(s.ann, p.ID, network.UpdatePort{AdminStateUp: to(false)}))(s)
+	_, err := s.Plug(s.service(), s.port(s.ann, n).ID, network.Binding{Host: "hv3", DeviceID: "vm"})
+	s.requireFault(err, errs.Unavailable, "")
+	require.NoError(t, s.AddHost(t.Context(), "hv3", simnetwork.New(state, &simnetwork.Options{Name: "hv3"})))
+	require.Eventually(t, func() bool { spec, _ := state.Port(p.ID); return spec.Disabled }, 10*time.Second, time.Millisecond)
 }

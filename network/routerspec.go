@@ -28,7 +28,8 @@ func (s *Service) moveRouters(ctx context.Context) error {
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		var stranded []Router
-		if err := tx.NewSelect().Model(&stranded).Where("host_id NOT IN (?)", bun.List(s.hostNames())).Scan(ctx); err != nil {
+		err := tx.NewSelect().Model(&stranded).Where("host_id NOT IN (?)", bun.List(s.hostNames())).Where("host_id NOT IN (SELECT name FROM network_hosts)").Scan(ctx)
+		if err != nil {
 			return err
 		}
 		for i := range stranded {

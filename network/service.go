@@ -5,6 +5,7 @@ import (
 	"context"
 	"embed"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cumulite/cumulite/platform/auth"
@@ -12,8 +13,10 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/lease"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/quota"
+	"github.com/cumulite/cumulite/platform/rpc"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -23,7 +26,7 @@ type Deps struct {
 	Clock   clock.Clock
 	Ops     *flow.Engine
 	Events  *event.Bus
-	Drivers map[string]Driver // by the name of their host
+	Drivers map[string]Driver // of the hosts that are there from the start, by name; see AddHost
 }
 
 // Options are the service's settings; nil means the defaults.
@@ -36,7 +39,9 @@ type Options struct {
 	Segments int
 	// MTU is that of networks that name none, and the largest. Default: 1450.
 	MTU int
-	// Heartbeat is how often hosts are asked whether they are there. Default: 10 s.
+	// Leases say which of a cloud's processes brings hosts in order. nil: there is no other.
+	Leases *lease.Leases
+	// Heartbeat is how often hosts are asked whether they are there. Default: 4 s.
 	Heartbeat time.Duration
 }
 
@@ -50,7 +55,9 @@ type Service struct {
 	o        Options
 	apply    *flow.Handle[applyArgs]
 	hands    hands
+	drivers  *rpc.Roster[Driver]
 	beats    beats
+	keeps    atomic.Bool                                          // this process brings the hosts in order
 	metadata func(ctx context.Context, p *Port) (Metadata, error) // may be nil
 }
 
@@ -72,11 +79,11 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		return nil, err
 	}
 	o.TenantType, o.Segments, o.MTU = cmp.Or(o.TenantType, "vxlan"), cmp.Or(o.Segments, 1000), cmp.Or(o.MTU, 1450)
-	o.Heartbeat = cmp.Or(o.Heartbeat, 10*time.Second)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 4*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Deps: deps, policy: rules, quotas: quota.New("network", defaultQuotas), log: o.Logger, o: o}
+	s := &Service{Deps: deps, policy: rules, quotas: quota.New("network", defaultQuotas), log: o.Logger, o: o, drivers: rpc.NewRoster(deps.Drivers)}
 	s.apply = flow.Register(deps.Ops, s.applyOperation())
 	deps.Events.Subscribe("network", []string{"identity.project.deleted"}, s.projectDeleted)
 	return s, nil

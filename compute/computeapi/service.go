@@ -1,6 +1,8 @@
 package computeapi
 
 import (
+	"strconv"
+
 	"github.com/google/uuid"
 
 	"github.com/cumulite/cumulite/compute"
@@ -21,6 +23,7 @@ func (h handler) serviceRoutes() []httpapi.Route {
 	return []httpapi.Route{
 		{Method: "GET", Pattern: path, Action: compute.ActionServiceList, Query: serviceQuery{}, Response: serviceList{}, Handle: h.listServices},
 		{Method: "PUT", Pattern: path + "/{service_id}", Action: compute.ActionServiceUpdate, Since: httpapi.V("2.53"), Request: updateServiceBody{}, Response: serviceBody{}, Handle: httpapi.Body(h.updateService)},
+		{Method: "DELETE", Pattern: path + "/{service_id}", Action: compute.ActionServiceDelete, Status: 204, Handle: h.deleteService},
 		old("enable", oldService{}, httpapi.Body(h.enableService)),
 		old("disable", oldService{}, httpapi.Body(h.disableService)),
 		old("disable-log-reason", oldService{}, httpapi.Body(h.disableServiceWithReason)),
@@ -136,6 +139,16 @@ func (h handler) updateService(r *httpapi.Request, in *updateServiceBody) (any, 
 		return nil, err
 	}
 	return serviceBody{showService(r, host)}, nil
+}
+
+func (h handler) deleteService(r *httpapi.Request) (any, error) {
+	id := r.PathValue("service_id")
+	_, notUUID := uuid.Parse(id)
+	_, notNumber := strconv.ParseInt(id, 10, 64)
+	if byUUID := r.Version.AtLeast(httpapi.V("2.53")); byUUID && notUUID != nil || !byUUID && notNumber != nil {
+		return nil, errs.Invalidf("Invalid service id %.255s", id)
+	}
+	return nil, h.compute.DeleteComputeService(r.Ctx(), id)
 }
 
 // changeOld changes a service that is named by its host.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/drivers/sim/simcompute"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/httpapi"
@@ -101,6 +102,7 @@ func TestWalk(t *testing.T) {
 			"GET /servers/{server_id}/os-instance-actions/{request_id}": "404 200 200 200",
 			"GET /os-services":                                          "403 403 403 200",
 			"PUT /os-services/{service_id} @2.53":                       "403 403 403 200",
+			"DELETE /os-services/{service_id}":                          "403 403 403 204",
 			"PUT /os-services/enable":                                   "403 403 403 200",
 			"PUT /os-services/disable":                                  "403 403 403 200",
 			"PUT /os-services/disable-log-reason":                       "403 403 403 200",
@@ -162,6 +164,8 @@ func (w *world) prepare(t testing.TB, r httpapi.Route, c httpapitest.Caller) htt
 		call.Query = url.Values{"start": {"2029-01-01T00:00:00"}}
 	}
 	switch r.Key() {
+	case "DELETE /os-services/{service_id}":
+		call.Path["service_id"] = w.joinedHost(t)
 	case "POST /flavors":
 		call.Body = object{"flavor": object{"name": w.name("flavor"), "ram": 1, "vcpus": 1, "disk": 1}}
 	case "POST /servers":
@@ -174,6 +178,14 @@ func (w *world) prepare(t testing.TB, r httpapi.Route, c httpapitest.Caller) htt
 		call.Body = object{"keypair": object{"name": w.name("new"), "public_key": publicKey}}
 	}
 	return call
+}
+
+// joinedHost adds a host, the last by its name, and gives the id of its compute service.
+func (w *world) joinedHost(t testing.TB) string {
+	require.NoError(t, w.compute.AddHost(t.Context(), w.name("later"), simcompute.New(simcompute.NewState(), nil)))
+	hosts, err := w.compute.ListHypervisors(as(t, "admin"))
+	require.NoError(t, err)
+	return hosts[len(hosts)-1].ID
 }
 
 // bodies are what rows are sent that need nothing of their own.
