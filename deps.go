@@ -5,7 +5,4 @@ package cumulite
 
 import (
 	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "github.com/nats-io/nats-server/v2/server"
-	_ "github.com/nats-io/nats.go"
-	_ "github.com/nats-io/nkeys"
 )

@@ -24,6 +24,12 @@ type wireError struct {
 	Context  string    `json:"context,omitempty"` // the method's ctx "canceled" or its "deadline"
 }
 
+// Refusal is the answer that says err: what a transport gives for a request that it does not pass on.
+func Refusal(err error) []byte {
+	encoded, _ := json.Marshal(answer{Error: encodeError(err)})
+	return encoded
+}
+
 func encodeError(err error) *wireError {
 	var e *errs.Error
 	switch {

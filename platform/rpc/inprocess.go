@@ -27,39 +27,22 @@ type Options struct {
 // encoded and decoded as over any other transport. The method's ctx ends with
 // the caller's but carries nothing else of it.
 func InProcess(m *Mux, opts *Options) Caller {
-	if opts == nil {
-		opts = &Options{}
+	if opts == nil || opts.Fault == nil {
+		return inProcess{m}
 	}
-	return inProcess{m, *opts}
+	return Faulty(inProcess{m}, opts.Fault)
 }
 
-type inProcess struct {
-	mux  *Mux
-	opts Options
-}
+type inProcess struct{ mux *Mux }
 
 // Call implements Caller.
 func (c inProcess) Call(ctx context.Context, method string, request []byte) ([]byte, error) {
-	fault := None
-	if c.opts.Fault != nil {
-		fault = c.opts.Fault(ctx, method)
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if fault == Fail {
-		return nil, errs.New(errs.Unavailable, "the request did not arrive")
-	}
 	remote, done := detach(ctx)
 	defer done()
-	reply := c.mux.Serve(remote, method, request)
-	if fault == Repeat {
-		reply = c.mux.Serve(remote, method, request)
-	}
-	if fault == Drop {
-		return nil, errs.New(errs.Unavailable, "the answer was lost")
-	}
-	return reply, nil
+	return c.mux.Serve(remote, method, request), nil
 }
 
 // detach gives a context without ctx's values that ends when ctx does.
@@ -70,4 +53,34 @@ func detach(ctx context.Context) (context.Context, func()) {
 	}
 	stop := context.AfterFunc(ctx, cancel)
 	return remote, func() { stop(); cancel() }
+}
+
+// Faulty is c, over any transport, with the faults that a test wants: fault is
+// asked before each call what shall become of it, and may wait, to delay it.
+func Faulty(c Caller, fault func(ctx context.Context, method string) Fault) Caller {
+	return faulty{c, fault}
+}
+
+type faulty struct {
+	Caller
+	fault func(ctx context.Context, method string) Fault
+}
+
+// Call implements Caller.
+func (c faulty) Call(ctx context.Context, method string, request []byte) ([]byte, error) {
+	fault := c.fault(ctx, method)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if fault == Fail {
+		return nil, errs.New(errs.Unavailable, "the request did not arrive")
+	}
+	reply, err := c.Caller.Call(ctx, method, request)
+	if fault == Repeat && err == nil {
+		reply, err = c.Caller.Call(ctx, method, request)
+	}
+	if fault == Drop && err == nil {
+		return nil, errs.New(errs.Unavailable, "the answer was lost")
+	}
+	return reply, err
 }

@@ -63,13 +63,12 @@ func Handle[In, Out any](m *Mux, method string, fn func(context.Context, In) (Ou
 // answer; a panic in the method becomes an Internal error in it.
 func (m *Mux) Serve(ctx context.Context, method string, request []byte) []byte {
 	result, err := m.run(ctx, method, request)
-	a := answer{Result: result}
 	if err != nil {
-		a = answer{Error: encodeError(err)}
+		return Refusal(err)
 	}
-	encoded, err := json.Marshal(a)
+	encoded, err := json.Marshal(answer{Result: result})
 	if err != nil {
-		encoded, _ = json.Marshal(answer{Error: encodeError(err)})
+		return Refusal(err)
 	}
 	return encoded
 }
