@@ -29,9 +29,10 @@ const (
 	MaxWait = time.Hour
 	// MaxRunning is how many calls of one host run at the same time; more are refused at once.
 	MaxRunning = 512
-	// Ping is how often an idle connection is probed, MissedPings how many answers may be
-	// outstanding: a peer that vanished is noticed within Ping*(MissedPings+1).
-	Ping        = 2 * time.Second
+	// Ping is how often an idle connection is probed.
+	Ping = 2 * time.Second
+	// MissedPings is how many answers may be outstanding: a peer that vanished is
+	// noticed within Ping*(MissedPings+1).
 	MissedPings = 2
 )
 
