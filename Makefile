@@ -6,7 +6,7 @@ LINT     := build/golangci-lint-v2.15.0
 TIMEOUT  ?= 20m
 PACKAGES ?= ./...
 
-.PHONY: build up down packages vet lint test bench clean
+.PHONY: build up down packages vet lint test bench powercut clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./daemons/...
@@ -41,6 +41,10 @@ test: packages vet lint
 # bench measures cumulited from outside; as root also real servers. The packages' own: go test -bench .
 bench: packages
 	@scripts/bench
+
+# powercut cuts the power of an emulated machine under load, ROUNDS times; the report goes into bench/README.md.
+powercut: packages
+	$(GO) test -v -timeout 24h ./test/powercut -rounds $(or $(ROUNDS),20)
 
 clean:
 	rm -rf $(BIN) build

@@ -39,7 +39,7 @@ unpack_kernel() {
 copy_modules() { # the named ones with all that they need
   local m f
   for m in virtio_pci virtio_mmio virtio_blk virtio_net virtio_scsi virtio_console virtio-rng virtio_balloon sd_mod sr_mod \
-    ata_piix ahci isofs vfat nls_cp437 nls_ascii nls_utf8 button evdev ${EXTRA_MODS:-}; do
+    ata_piix ahci isofs vfat nls_cp437 nls_ascii nls_utf8 button evdev crc32c_generic ext4 ${EXTRA_MODS:-}; do
     modprobe -d "$W/kernel" -S "$KV" --show-depends "$m" 2>/dev/null | awk '/^insmod/ {print $2}' || true
   done | sort -u | while read -r f; do install -D -m 644 "$f" "$R/${f#"$W/kernel/"}"; done
   find "$R" -name '*.ko' -exec strip --strip-debug {} +
