@@ -20,7 +20,7 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, key string) error {
 		e.claiming.Lock() // the claim may have been before and its worker not yet be there
 		defer e.claiming.Unlock()
 		for id := range ids {
-			e.interrupt(id, ErrCancelled)
+			e.roll.Interrupt(id, ErrCancelled)
 		}
 		e.wake()
 	})

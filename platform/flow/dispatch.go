@@ -2,21 +2,19 @@ package flow
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/cumulite/cumulite/platform/flow/ledger"
+	"github.com/cumulite/cumulite/platform/flow/roll"
 )
 
 // dispatcher is the goroutine of Run: it claims what is due whenever there is
 // a free worker, keeps the leases, and sleeps in between.
 type dispatcher struct {
 	*Engine
-	jobs       sync.WaitGroup
 	released   bool      // nothing has our name but what is at work here
 	beat, seen time.Time // when the leases were last extended, and the clock was last read
+	next, poll time.Time // when the next one is due that was seen, and when to look for more in any case
 }
 
 func (d *dispatcher) run(ctx context.Context) {
@@ -39,23 +37,27 @@ func (d *dispatcher) run(ctx context.Context) {
 
 // drain keeps the leases of steps that take their time to end.
 func (d *dispatcher) drain(ctx context.Context) {
+	d.roll.Finish()
 	for d.busy() > 0 && !d.killed.Load() {
 		if err := d.renew(ctx, d.clk.Now()); err != nil {
 			d.opts.Logger.Error("leases cannot be extended", "error", err)
 		}
 		d.sleep(ctx, d.beat.Add(d.opts.Lease/3), d.woken)
 	}
-	d.jobs.Wait()
+	d.roll.Wait()
 }
 
 // round says when the next one is due by itself.
 func (d *dispatcher) round(ctx context.Context, now time.Time) (time.Time, error) {
-	if !d.released || now.Before(d.seen) {
+	if !d.released || now.Before(d.seen) || !now.Before(d.poll) { // the poll finds starts whose answer was lost
 		latest := now.Add(max(d.opts.Lease, d.opts.Backoff(64))) // nothing waits longer, unless the clock went back
-		if err := d.ledger.Release(ctx, now, latest, d.atWork()); err != nil {
+		if err := d.ledger.Release(ctx, now, latest, d.roll.Close(now)); err != nil {
 			return time.Time{}, err
 		}
 		d.released = true
+		d.poll = now.Add(d.opts.Poll)
+		d.roll.Open()
+		d.roll.SetBehind(true)
 	}
 	d.seen = now
 	if err := d.renew(ctx, now); err != nil {
@@ -68,13 +70,13 @@ func (d *dispatcher) round(ctx context.Context, now time.Time) (time.Time, error
 	if d.busy() > 0 {
 		next = earliest(next, d.beat.Add(d.opts.Lease/3))
 	}
-	return earliest(earliest(next, now.Add(d.opts.Poll)), d.expire(now)), nil
+	return earliest(earliest(next, d.poll), d.roll.Expire(now)), nil
 }
 
 // renew extends the leases when it is time, and interrupts the jobs whose
 // operation was cancelled by another process or lost to another engine.
 func (d *dispatcher) renew(ctx context.Context, now time.Time) error {
-	ids := d.atWork()
+	ids := d.roll.IDs()
 	if since := now.Sub(d.beat); len(ids) > 0 && since >= 0 && since < d.opts.Lease/3 {
 		return nil
 	}
@@ -88,24 +90,32 @@ func (d *dispatcher) renew(ctx context.Context, now time.Time) error {
 	}
 	for _, id := range ids {
 		if cancelled, mine := owned[id]; !mine {
-			d.interrupt(id, errLost)
+			d.roll.Interrupt(id, roll.ErrLost)
 		} else if cancelled {
-			d.interrupt(id, ErrCancelled)
+			d.roll.Interrupt(id, ErrCancelled)
 		}
 	}
 	return nil
 }
 
-// fill gives free workers what is due, and says when something will be.
-func (d *dispatcher) fill(ctx context.Context) (time.Time, error) {
+// fill gives free workers what is due, and says when something will be. It
+// looks when it was told to, and when something is due.
+func (d *dispatcher) fill(ctx context.Context) (next time.Time, err error) {
+	now := d.clk.Now()
+	if !d.roll.SetBehind(false) && (d.next.IsZero() || now.Before(d.next)) {
+		return d.next, nil
+	}
 	for {
 		free := d.opts.Workers - d.busy()
-		if free <= 0 {
-			return time.Time{}, nil
+		if free > 0 {
+			d.next, err = d.ledger.NextDue(ctx, d.Kinds())
 		}
-		next, err := d.ledger.NextDue(ctx, d.Kinds())
-		if err != nil || next.IsZero() || next.After(d.clk.Now()) {
-			return next, err
+		if free <= 0 || err != nil { // the next worker that is free looks again
+			d.roll.SetBehind(true)
+			return time.Time{}, err
+		}
+		if now = d.clk.Now(); d.next.IsZero() || d.next.After(now) {
+			return d.next, nil
 		}
 		if err := d.take(ctx, free); err != nil {
 			return time.Time{}, err
@@ -119,53 +129,33 @@ func (d *dispatcher) take(ctx context.Context, most int) error {
 	now := d.clk.Now()
 	claimed, err := d.ledger.Claim(ctx, d.Kinds(), most, now, now.Add(d.opts.Lease))
 	for _, entry := range claimed {
-		d.begin(ctx, entry)
+		d.begin(entry)
 	}
 	return err
 }
 
-// begin starts a claimed operation's worker.
-func (d *dispatcher) begin(ctx context.Context, entry ledger.Entry) {
-	j := &job{e: d.Engine, kind: d.kinds[entry.Kind], Entry: entry}
-	d.mu.Lock()
-	d.running[j.ID] = j
-	d.mu.Unlock()
-	d.jobs.Go(func() {
-		defer d.ended(j)
-		j.work(ctx)
-	})
-}
-
-func (e *Engine) ended(j *job) {
-	e.mu.Lock()
-	if e.running[j.ID] == j { // it may have been taken up again since it was given back
-		delete(e.running, j.ID)
+// begin starts the worker of an operation that is this engine's. When the
+// engine has ended meanwhile, all that is done is to give it back.
+func (e *Engine) begin(entry ledger.Entry) {
+	work, first := e.roll.Begin(entry.ID)
+	j := &job{e: e, kind: e.kinds[entry.Kind], Entry: entry, hand: work}
+	if work == nil {
+		j.work(e.base)
+		return
 	}
-	e.mu.Unlock()
-	e.wake()
-}
-
-// atWork gives the ids of the operations that are run.
-func (e *Engine) atWork() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Collect(maps.Keys(e.running))
-}
-
-// expire cancels the attempts whose time is over, and says when the next one's is.
-func (e *Engine) expire(now time.Time) (next time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, j := range e.running {
-		switch {
-		case j.limit.IsZero():
-		case now.Before(j.limit):
-			next = earliest(next, j.limit)
-		default:
-			j.cancel(errDeadline)
+	if first {
+		e.stir() // for its lease
+	}
+	go func() {
+		j.work(e.base)
+		look, last := work.End(j.more)
+		if look {
+			e.stir()
 		}
-	}
-	return next
+		if last {
+			e.notify()
+		}
+	}()
 }
 
 // sleep waits until it is woken or, unless until is zero, until then.

@@ -3,7 +3,6 @@ package flow
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/flow/ledger"
+	"github.com/cumulite/cumulite/platform/flow/roll"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -49,11 +49,12 @@ type Engine struct {
 	clk    clock.Clock
 	opts   Options
 	kinds  map[string]*kind
+	roll   *roll.Roll
 	woken  chan struct{}
 
 	mu      sync.Mutex
-	running map[string]*job
-	changed chan struct{} // closed and made anew by each round of the dispatcher
+	changed chan struct{}   // closed and made anew by each round of the dispatcher
+	base    context.Context // of Run
 	stop    context.CancelCauseFunc
 
 	claiming sync.Mutex // held until what is claimed is running
@@ -65,8 +66,7 @@ func Migrations() store.Migrations { return ledger.Migrations() }
 
 // New gives an Engine on a store that has the table of Migrations.
 func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
-	e := &Engine{db: db, clk: clk, kinds: map[string]*kind{}, woken: make(chan struct{}, 1),
-		running: map[string]*job{}, changed: make(chan struct{})}
+	e := &Engine{db: db, clk: clk, kinds: map[string]*kind{}, woken: make(chan struct{}, 1), changed: make(chan struct{})}
 	if opts != nil {
 		e.opts = *opts
 	}
@@ -90,7 +90,7 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
 	if o.Fault == nil {
 		o.Fault = func(string, string, Point) error { return nil }
 	}
-	e.ledger = ledger.New(db, o.Owner)
+	e.ledger, e.roll = ledger.New(db, o.Owner), roll.New(o.Workers, o.Lease/3)
 	return e
 }
 
@@ -104,7 +104,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	e.mu.Lock()
-	e.stop = stop
+	e.stop, e.base = stop, ctx
 	e.mu.Unlock()
 	(&dispatcher{Engine: e}).run(ctx)
 	e.notify()
@@ -114,7 +114,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
+// wake has the dispatcher look for operations to claim.
 func (e *Engine) wake() {
+	e.roll.SetBehind(true)
+	e.stir()
+}
+
+// stir has the dispatcher look at the clock.
+func (e *Engine) stir() {
 	select {
 	case e.woken <- struct{}{}:
 	default: // it is awake
@@ -131,7 +138,7 @@ func (e *Engine) kill() {
 	}
 }
 
-func (e *Engine) busy() int { return len(e.atWork()) }
+func (e *Engine) busy() int { return len(e.roll.IDs()) }
 
 // notify tells those who wait in Idle to look again.
 func (e *Engine) notify() {
@@ -173,8 +180,3 @@ func (e *Engine) rests(ctx context.Context) (bool, error) {
 	next, err := e.ledger.NextDue(ctx, e.Kinds())
 	return next.IsZero() || next.After(e.clk.Now()), errs.Wrap(err, "wait for operations")
 }
-
-var (
-	errDeadline = errors.New("the time for it is over")
-	errLost     = errors.New("the lease was lost")
-)

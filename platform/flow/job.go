@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/flow/ledger"
+	"github.com/cumulite/cumulite/platform/flow/roll"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -21,11 +21,8 @@ type job struct {
 	ledger.Entry // as it is stored
 	bound        binding
 
-	// Guarded by e.mu:
-	cancel context.CancelCauseFunc // of the attempt under way
-	limit  time.Time               // when its time is over
-	asked  bool                    // to cancel the operation
-	lost   bool
+	hand *roll.Work
+	more bool // once it is recorded: there may be an operation of its key to claim
 }
 
 // work makes attempts at the operation's steps until it ends or is given back.
@@ -73,7 +70,7 @@ func (j *job) turn(ctx, base context.Context) bool {
 	}
 	ev := StepEvent{Undo: j.Undoing, Attempt: j.Attempt + 1, Started: j.e.clk.Now()}
 	j.bound.prepare(ev.Attempt, j.Cause)
-	attempt, end := j.attemptContext(ctx)
+	attempt, end := j.attempt(ctx)
 	step := j.forth
 	if j.Undoing {
 		step = j.back
@@ -84,7 +81,7 @@ func (j *job) turn(ctx, base context.Context) bool {
 	case err == nil:
 		j.accept(next)
 		return !next.Over
-	case errors.Is(err, errLost):
+	case errors.Is(err, roll.ErrLost):
 		return false
 	case errors.Is(err, errMoved):
 		return true
@@ -102,51 +99,16 @@ func (j *job) turn(ctx, base context.Context) bool {
 	return j.settle(ctx, next, func(ctx context.Context, tx *store.Tx) error { return j.bound.observe(ctx, tx, ev) })
 }
 
-// attemptContext gives an attempt a context that interrupt and expire end.
-func (j *job) attemptContext(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	now := j.e.clk.Now()
-	limit := j.Deadline
+// attempt gives an attempt a context that ends with the time for it.
+func (j *job) attempt(ctx context.Context) (context.Context, func()) {
+	now, limit := j.e.clk.Now(), j.Deadline
 	if j.Undoing || j.kind.forward {
 		limit = now.Add(j.kind.deadline)
 	}
 	if limit.Before(now.Add(j.e.opts.Lease / 3)) {
-		defer j.e.wake() // the dispatcher looks that often by itself
+		defer j.e.stir() // the dispatcher looks that often by itself
 	}
-	j.e.mu.Lock()
-	defer j.e.mu.Unlock()
-	j.cancel, j.limit = cancel, limit
-	j.interruptLocked()
-	return ctx, func() {
-		j.e.mu.Lock()
-		defer j.e.mu.Unlock()
-		j.limit = time.Time{}
-		cancel(nil)
-	}
-}
-
-// interrupt ends the attempt under way at an operation because of errLost or ErrCancelled.
-func (e *Engine) interrupt(id string, why error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	j := e.running[id]
-	if j == nil {
-		return
-	}
-	j.lost = j.lost || errors.Is(why, errLost)
-	j.asked = j.asked || errors.Is(why, ErrCancelled)
-	if j.cancel != nil {
-		j.interruptLocked()
-	}
-}
-
-func (j *job) interruptLocked() {
-	switch {
-	case j.lost:
-		j.cancel(errLost)
-	case j.asked && !j.kind.forward && !j.Undoing:
-		j.cancel(ErrCancelled)
-	}
+	return j.hand.Attempt(ctx, limit, !j.Undoing && !j.kind.forward)
 }
 
 // forth does the step at hand and records its success.
@@ -183,7 +145,7 @@ func (j *job) mayGoOn() error {
 	case j.Cancelled:
 		return ErrCancelled
 	case !j.e.clk.Now().Before(j.Deadline):
-		return errDeadline
+		return roll.ErrDeadline
 	}
 	return nil
 }

@@ -91,10 +91,18 @@ func (h *Handle[A]) Start(ctx context.Context, tx *store.Tx, key string, args A)
 	now := h.e.clk.Now()
 	en := ledger.Entry{ID: uuid.NewString(), Kind: h.kind.name, Key: key, Caller: string(caller), RequestID: auth.RequestID(ctx),
 		Forward: h.kind.forward, Created: now, Deadline: now.Add(h.kind.deadline), State: ledger.State{Args: string(text)}}
-	if err := h.e.ledger.Add(ctx, tx, en); err != nil {
+	var lease time.Time
+	if h.e.roll.Reserve(en.ID, now) {
+		lease = now.Add(h.e.opts.Lease)
+	}
+	if err := h.e.ledger.Add(ctx, tx, &en, lease); err != nil {
 		return "", errs.Wrap(err, "start %s", h.kind.name)
 	}
-	tx.AfterCommit(h.e.wake)
+	if en.Owner == "" {
+		tx.AfterCommit(h.e.wake)
+	} else {
+		tx.AfterCommit(func() { h.e.begin(en) })
+	}
 	return en.ID, nil
 }
 

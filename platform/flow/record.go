@@ -7,6 +7,7 @@ import (
 
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/flow/ledger"
+	"github.com/cumulite/cumulite/platform/flow/roll"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -49,7 +50,7 @@ func (j *job) judge(err error) ledger.Move {
 
 // lastOf gives the error that says most about why the time did not suffice.
 func (j *job) lastOf(err error) error {
-	if j.Failure != nil && errors.Is(err, errDeadline) {
+	if j.Failure != nil && errors.Is(err, roll.ErrDeadline) {
 		return fmt.Errorf("%w: %w", err, j.Failure)
 	}
 	return err
@@ -69,7 +70,7 @@ func (j *job) settle(base context.Context, next ledger.Move, extra func(context.
 			continue
 		case errors.Is(err, errMoved):
 			return true
-		case errors.Is(err, errLost) || j.e.killed.Load():
+		case errors.Is(err, roll.ErrLost) || j.e.killed.Load():
 			return false
 		}
 		j.e.opts.Logger.Error("the state of an operation cannot be stored", "kind", j.kind.name, "operation", j.ID, "failures", failures, "error", err)
@@ -95,6 +96,7 @@ func (j *job) record(ctx context.Context, next ledger.Move, extra func(context.C
 	if j.e.killed.Load() {
 		return next, ErrKilled
 	}
+	var more bool
 	err := j.e.db.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if extra != nil {
 			if err := extra(ctx, tx); err != nil {
@@ -104,7 +106,8 @@ func (j *job) record(ctx context.Context, next ledger.Move, extra func(context.C
 		if next.Args, err = j.encodeArgs(next); err != nil {
 			return err
 		}
-		return j.e.ledger.Record(ctx, tx, &j.Entry, next)
+		more, err = j.e.ledger.Record(ctx, tx, &j.Entry, next)
+		return err
 	})
 	if errors.Is(err, ledger.ErrFence) {
 		return next, j.reload(ctx)
@@ -112,7 +115,11 @@ func (j *job) record(ctx context.Context, next ledger.Move, extra func(context.C
 	if err != nil {
 		return next, err
 	}
-	return next, j.e.fault(j.kind.name, step, AfterRecord)
+	if err := j.e.fault(j.kind.name, step, AfterRecord); err != nil {
+		return next, err
+	}
+	j.more = more
+	return next, nil
 }
 
 // encodeArgs takes what the steps put into Args. A failure is recorded even when it cannot.
@@ -136,14 +143,12 @@ func (j *job) encodeArgs(next ledger.Move) (string, error) {
 func (j *job) reload(ctx context.Context) error {
 	entry, err := j.e.ledger.Own(ctx, j.ID)
 	if store.IsNone(err) {
-		return errLost
+		return roll.ErrLost
 	}
 	if err != nil {
 		return err
 	}
-	j.e.mu.Lock()
 	j.Entry = entry
-	j.e.mu.Unlock()
 	if err := j.load(); err != nil {
 		return err
 	}
@@ -152,8 +157,6 @@ func (j *job) reload(ctx context.Context) error {
 
 // accept takes over what was recorded.
 func (j *job) accept(next ledger.Move) {
-	j.e.mu.Lock()
-	defer j.e.mu.Unlock()
 	j.State = next.State
 	j.Fence++
 }

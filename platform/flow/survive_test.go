@@ -44,10 +44,9 @@ func TestAClaimWhoseAnswerWasLostIsMadeAgain(t *testing.T) {
 	lossy(t, &n, func(y *yard) {
 		e := y.engine("one")
 		h := flow.Register(e, y.operation())
-		y.run(e)
-		synctest.Wait()
-		n = 2 // after the one of the start
 		y.start(h, "k", args{})
+		n = 2 // after the release
+		y.run(e)
 		synctest.Wait()
 		y.clk.Advance(time.Minute) // the backoff
 		synctest.Wait()
@@ -201,7 +200,7 @@ func TestAClockThatGoesBackStopsNoHeartbeat(t *testing.T) {
 		synctest.Wait()
 		y.clk.Advance(-30 * time.Minute)
 		y.cancel(api, "k")
-		y.start(h, "other", args{}) // wakes the dispatcher, as time would
+		y.cancel(e, "other") // wakes the dispatcher, as time would
 		synctest.Wait()
 		require.Contains(t, y.said(), "undo a")
 	})
@@ -238,6 +237,48 @@ func TestAClockThatGoesBackDelaysNoRetryForLong(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAnOperationIsItsEnginesFromTheStart(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		e := y.engine("one")
+		op := y.operation()
+		op.Steps[0].Do = y.hanging("hang")
+		h := flow.Register(e, op)
+		y.start(h, "before", args{})
+		require.Empty(t, y.list(e, "before")[0].Owner, "nothing runs yet")
+		stop := y.run(e)
+		synctest.Wait()
+		y.start(h, "k", args{})
+		y.start(h, "k", args{})
+		require.Equal(t, "one", y.list(e, "k")[0].Owner)
+		require.Empty(t, y.list(e, "k")[1].Owner, "it waits for the first")
+		stop()
+		for _, info := range y.list(e, "k") {
+			require.Empty(t, info.Owner, "it is free for the next engine")
+		}
+	})
+}
+
+func TestAnOperationThatStartsAsItsEngineEndsIsGivenBack(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		e := y.engine("one")
+		h := flow.Register(e, y.operation())
+		stop := y.run(e)
+		synctest.Wait()
+		require.NoError(t, y.db.Write(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := h.Start(ctx, tx, "k", args{})
+			stop()
+			return err
+		}))
+		require.Empty(t, y.said())
+		require.Empty(t, y.list(e, "k")[0].Owner)
+		two := y.engine("two")
+		flow.Register(two, y.operation())
+		y.run(two)
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "do b", "do c", "done"}, y.said())
+	})
 }
 
 func TestACancelAtAnyMomentOfAClaimIsHeard(t *testing.T) {

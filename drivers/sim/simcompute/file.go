@@ -2,12 +2,12 @@ package simcompute
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/cumulite/cumulite/platform/durable"
 )
 
 // OpenState gives the machine that is kept in dir, an empty one at first: its
@@ -69,7 +69,7 @@ func (s *State) keep(id string) error {
 	if err != nil {
 		return err
 	}
-	return durable.Write(s.path(id), text)
+	return replaceFile(s.path(id), text)
 }
 
 // discard takes away the file of a guest that is there.
@@ -80,5 +80,31 @@ func (s *State) discard(id string) error {
 	if !there {
 		return nil
 	}
-	return durable.Remove(s.path(id))
+	if err := os.Remove(s.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncFile(s.dir)
+}
+
+// replaceFile makes text the content of a file, whole and on disk.
+func replaceFile(path string, text []byte) error {
+	part := path + ".part"
+	if err := os.WriteFile(part, text, 0o600); err != nil {
+		return err
+	}
+	if err := syncFile(part); err != nil {
+		return err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(path))
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

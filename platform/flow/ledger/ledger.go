@@ -89,8 +89,8 @@ const (
 		WHERE key = ? AND NOT forward AND NOT undoing RETURNING id, cancelled`
 	insertSQL = `INSERT INTO flow_operations (id, kind, key, args, caller, request_id, forward, step, undoing, cancelled,
 		attempt, failure, cause, owner, fence, due_at, deadline, created_at, seq)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', '', '', 0, ?, ?, ?,
-		(SELECT COALESCE(MAX(seq), 0) + 1 FROM flow_operations WHERE key = ?))`
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', '', ?, ?, ?, ?, ?, ?)`
+	lastSQL   = `SELECT COALESCE(MAX(seq), 0) FROM flow_operations WHERE key = ?`
 	recordSQL = `UPDATE flow_operations SET step = ?, undoing = ?, attempt = ?, args = ?, failure = ?, cause = ?,
 		owner = ?, due_at = CASE WHEN owner = ? THEN due_at ELSE ? END, fence = fence + 1
 		WHERE id = ? AND owner = ? AND fence = ? RETURNING cancelled`
@@ -99,11 +99,20 @@ const (
 	listSQL = `SELECT ` + columns + ` FROM flow_operations `
 )
 
-// Add stores a new entry, which is due from its creation on.
-func (l *Ledger) Add(ctx context.Context, tx *store.Tx, e Entry) error {
-	created := e.Created.UnixMicro()
+// Add stores a new entry, which is due from its creation on. One with a lease
+// is this owner's from the start, as if it had been claimed, unless there are
+// others of its key.
+func (l *Ledger) Add(ctx context.Context, tx *store.Tx, e *Entry, lease time.Time) error {
+	var last int64
+	if err := tx.QueryRow(ctx, lastSQL, e.Key).Scan(&last); err != nil {
+		return err
+	}
+	e.Owner, e.Due, e.Fence = "", e.Created, 0
+	if last == 0 && !lease.IsZero() {
+		e.Owner, e.Due, e.Fence = l.owner, lease, 1
+	}
 	_, err := tx.Exec(ctx, insertSQL, e.ID, e.Kind, e.Key, e.Args, e.Caller, e.RequestID, e.Forward, false, false,
-		created, e.Deadline.UnixMicro(), created, e.Key)
+		e.Owner, e.Fence, e.Due.UnixMicro(), e.Deadline.UnixMicro(), e.Created.UnixMicro(), last+1)
 	return err
 }
 
@@ -162,9 +171,10 @@ func (l *Ledger) Cancel(ctx context.Context, tx *store.Tx, key string, now time.
 	return scanIDs(tx.Query(ctx, cancelSQL, true, now.UnixMicro(), now.UnixMicro(), key))
 }
 
-// Record has m become of e, which this owner has claimed. It changes nothing
-// and gives ErrFence, or ErrCancelled when a cancelled entry would go forward.
-func (l *Ledger) Record(ctx context.Context, tx *store.Tx, e *Entry, m Move) error {
+// Record has m become of e, which this owner has claimed, and tells whether
+// there may be an entry of its key to claim then. It changes nothing and gives
+// ErrFence, or ErrCancelled when a cancelled entry would go forward.
+func (l *Ledger) Record(ctx context.Context, tx *store.Tx, e *Entry, m Move) (more bool, err error) {
 	owner := ""
 	if m.Keep {
 		owner = l.owner
@@ -177,14 +187,18 @@ func (l *Ledger) Record(ctx context.Context, tx *store.Tx, e *Entry, m Move) err
 			owner, owner, m.Due.UnixMicro(), e.ID, l.owner, e.Fence)
 	}
 	var cancelled bool
-	err := result.Scan(&cancelled)
+	err = result.Scan(&cancelled)
 	switch {
 	case store.IsNone(err):
-		return ErrFence
+		return false, ErrFence
 	case err == nil && cancelled && !m.Undoing && !e.Forward:
-		return ErrCancelled
+		return false, ErrCancelled
+	case err != nil || !m.Over:
+		return !m.Keep, err
 	}
-	return err
+	var last int64
+	err = tx.QueryRow(ctx, lastSQL, e.Key).Scan(&last)
+	return last > 0, err
 }
 
 // Own reads an entry of this owner again; store.IsNone tells that it is not

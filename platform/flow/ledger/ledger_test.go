@@ -40,7 +40,9 @@ func (d desk) add(kind, key string, when time.Time) string {
 	d.Helper()
 	id := fmt.Sprintf("%s@%s", key, when.Format("15:04"))
 	e := ledger.Entry{ID: id, Kind: kind, Key: key, Created: when, Deadline: when.Add(time.Hour), State: ledger.State{Args: "{}"}}
-	require.NoError(d, d.write(func(ctx context.Context, tx *store.Tx) error { return ledger.New(d.db, "").Add(ctx, tx, e) }))
+	require.NoError(d, d.write(func(ctx context.Context, tx *store.Tx) error {
+		return ledger.New(d.db, "").Add(ctx, tx, &e, time.Time{})
+	}))
 	return id
 }
 
@@ -52,7 +54,10 @@ func (d desk) claim(owner string, now time.Time) []ledger.Entry {
 }
 
 func (d desk) record(owner string, e ledger.Entry, m ledger.Move) error {
-	return d.write(func(ctx context.Context, tx *store.Tx) error { return ledger.New(d.db, owner).Record(ctx, tx, &e, m) })
+	return d.write(func(ctx context.Context, tx *store.Tx) error {
+		_, err := ledger.New(d.db, owner).Record(ctx, tx, &e, m)
+		return err
+	})
 }
 
 func ids(entries []ledger.Entry) (all []string) {

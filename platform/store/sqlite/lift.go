@@ -12,7 +12,7 @@ const maxLifted = 256
 
 // lift takes out of a statement of bun's the literals that bun wrote into it,
 // so that the same question about another row is the same text, and finds its
-// statement prepared. What SQLite must know when it prepares stays: ” and
+// statement prepared. What SQLite must know when it prepares stays: the empty text and
 // single characters (in the conditions of partial indexes, and in ESCAPE), and
 // numbers other than those that are compared, set or inserted.
 func lift(query string) (text string, args []driver.NamedValue) {
