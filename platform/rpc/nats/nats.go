@@ -100,16 +100,14 @@ func Connect(o Options) (*Conn, error) {
 	if err != nil {
 		return nil, errs.Invalidf("the host's key is no seed of an nkey").Because(err)
 	}
-	public, err := key.PublicKey()
-	if err != nil {
-		return nil, err
-	}
 	c := &Conn{host: o.Host, log: o.Logger}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	opts := c.options(o)
-	opts.Nkey, opts.SignatureCB = public, key.Sign
+	if _, err = wire.Identify(&opts, key); err != nil {
+		return nil, err
+	}
 	if c.nc, err = opts.Connect(); err != nil {
 		return nil, fmt.Errorf("connect to the controllers: %w", err)
 	}

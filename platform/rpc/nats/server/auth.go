@@ -2,12 +2,10 @@ package server
 
 import (
 	"crypto/x509"
-	"encoding/base64"
 	"slices"
 	"sync"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nkeys"
 
 	"github.com/cumulite/cumulite/platform/rpc/nats"
 	"github.com/cumulite/cumulite/platform/rpc/nats/internal/wire"
@@ -18,39 +16,35 @@ type clients struct {
 	authorize func(nkey string) (host string, ok bool)
 	own       string // the key of this process
 
-	gate sync.RWMutex // a host is let in, or dropped
+	mu  sync.Mutex // a host is let in, or dropped
+	ids map[string][]uint64
 }
 
 // Check implements natsserver.Authentication: the client has signed the nonce
 // with a key that is a host's, and its certificate has that host's name. The
-// process itself, alone, comes without a certificate.
+// process itself, alone, comes without a certificate. NATS asks again for all
+// who are connected when there are new peers.
 func (a *clients) Check(c natsserver.ClientAuthentication) bool {
 	opts, state := c.GetOpts(), c.GetTLSConnectionState()
-	if !signed(opts.Nkey, opts.Sig, c.GetNonce()) {
+	key := opts.Token // see wire.Identify
+	if !wire.Signed(key, opts.Sig, c.GetNonce()) {
 		return false
 	}
 	if state == nil || len(state.PeerCertificates) == 0 {
-		return opts.Nkey == a.own
+		return key == a.own
 	}
-	a.gate.RLock()
-	defer a.gate.RUnlock()
-	host, ok := a.authorize(opts.Nkey)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	host, ok := a.authorize(key)
 	cert := state.PeerCertificates[0]
 	if !ok || host == wire.AllHosts || host == nats.Controller || !slices.Contains(cert.DNSNames, host) {
 		return false
 	}
-	c.RegisterUser(&natsserver.User{Username: host, Permissions: rights(host), ConnectionDeadline: cert.NotAfter})
-	return true
-}
-
-// signed says whether signature is key's, of nonce.
-func signed(key, signature string, nonce []byte) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil || len(nonce) == 0 {
-		return false
+	if id := c.GetID(); !slices.Contains(a.ids[host], id) {
+		a.ids[host] = append(a.ids[host][max(0, len(a.ids[host])-8):], id) // a host has one connection, and some that are not yet seen as lost
 	}
-	public, err := nkeys.FromPublicKey(key)
-	return err == nil && public.Verify(nonce, raw) == nil
+	c.RegisterUser(&natsserver.User{Permissions: rights(host), ConnectionDeadline: cert.NotAfter})
+	return true
 }
 
 // rights are all that a host may do: be called and answer, call and be answered.
@@ -63,15 +57,12 @@ func rights(host string) *natsserver.Permissions {
 
 // drop closes the connections of host at srv.
 func (a *clients) drop(srv *natsserver.Server, host string) {
-	a.gate.Lock()
-	defer a.gate.Unlock()
-	list, err := srv.Connz(&natsserver.ConnzOptions{User: host, Username: true, Limit: 1 << 20})
-	if err != nil {
-		return
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range a.ids[host] {
+		_ = srv.DisconnectClientByID(id) // an error says that it is gone
 	}
-	for _, c := range list.Conns {
-		_ = srv.DisconnectClientByID(c.Cid)
-	}
+	delete(a.ids, host)
 }
 
 // routers lets other controllers in, and nobody else.

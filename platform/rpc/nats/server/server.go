@@ -63,24 +63,18 @@ type Server struct {
 
 // Open starts a Server.
 func Open(o Options) (*Server, error) {
-	own, err := nkeys.CreateUser()
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if o.TLS, err = mutual(o); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, auth: &clients{authorize: o.Authorize}, log: o.Logger}
-	if s.auth.own, err = own.PublicKey(); err != nil {
-		return nil, err
-	}
+	s := &Server{opts: o, auth: &clients{authorize: o.Authorize, ids: map[string][]uint64{}}, log: o.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if err := s.start(); err != nil {
 		return nil, err
 	}
-	if err := s.connect(own); err != nil {
+	if err := s.connect(); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -106,12 +100,18 @@ func (s *Server) start() error {
 }
 
 // connect gives the controller its own connection, within the process and with all rights.
-func (s *Server) connect(own nkeys.KeyPair) error {
+func (s *Server) connect() error {
+	own, err := nkeys.CreateUser()
+	if err != nil {
+		return err
+	}
 	opts := nats.GetDefaultOptions()
 	opts.InProcessServer = s.srv
-	opts.Nkey, opts.SignatureCB = s.auth.own, own.Sign
+	opts.MaxReconnect, opts.ReconnectWait = -1, 100*time.Millisecond
 	opts.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { s.log.Warn("connection", "error", err) }
-	var err error
+	if s.auth.own, err = wire.Identify(&opts, own); err != nil {
+		return err
+	}
 	if s.nc, err = opts.Connect(); err != nil {
 		return err
 	}
