@@ -35,6 +35,9 @@ type Finding struct {
 	Repair func(ctx context.Context) error `json:"-"`
 	Mended bool                            `json:"mended"`
 	Failed string                          `json:"failed,omitempty"` // why the last repair failed
+	// Unknown is what could not be looked at, such as a host that does not
+	// answer: it is said, and does not count.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // key is what makes two findings of an invariant the same.
@@ -50,7 +53,7 @@ type Result struct {
 
 // Held tells whether the invariant holds now.
 func (r Result) Held() bool {
-	return r.Error == "" && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Mended })
+	return r.Error == "" && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Mended && !f.Unknown })
 }
 
 // Report is what was found, in the order of the invariants.
