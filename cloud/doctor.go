@@ -2,7 +2,9 @@ package cloud
 
 import (
 	"context"
+	"slices"
 
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/doctor"
 )
 
@@ -14,11 +16,11 @@ func (c *Cloud) Doctor(ctx context.Context, repair bool) (doctor.Report, error) 
 }
 
 func (c *Cloud) examine(ctx context.Context, o doctor.Options) (doctor.Report, error) {
-	report := doctor.Examine(ctx, c.invariants(), o)
+	report := doctor.Examine(auth.AsService(ctx, "doctor"), c.invariants(), o)
 	return report, ctx.Err()
 }
 
 // invariants are those of all parts, in the order in which they are mended.
 func (c *Cloud) invariants() []doctor.Invariant {
-	return nil
+	return slices.Concat(c.Network.Invariants(), c.Compute.Invariants())
 }

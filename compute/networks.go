@@ -28,6 +28,8 @@ type Networks interface {
 	Unplug(ctx context.Context, portID string) error
 	// Attachments gives the ports of each device, the oldest first.
 	Attachments(ctx context.Context, deviceIDs []string) (map[string][]network.Attachment, error)
+	// Bound gives the ports on hosts of devices whose owner begins so.
+	Bound(ctx context.Context, owner string) ([]network.Bound, error)
 	// RefreshMetadata has a port's metadata asked for again.
 	RefreshMetadata(ctx context.Context, portID string) error
 }

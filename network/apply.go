@@ -121,9 +121,9 @@ func forgetGeneration(ctx context.Context, tx *store.Tx, id string) error {
 }
 
 // sweep removes networks and groups from a host that nothing on it needs any
-// more after a port or a router there changed.
+// more after a port, a router or a rule of a group there changed.
 func (s *Service) sweep(ctx context.Context, tx *store.Tx, changed placement) error {
-	if changed.Kind != objPort && changed.Kind != objRouter {
+	if changed.Kind == objNetwork {
 		return nil
 	}
 	var idle []placement

@@ -63,6 +63,20 @@ func (s *Service) Attachments(ctx context.Context, deviceIDs []string) (map[stri
 	return all, nil
 }
 
+// Bound is a port of a device that is on a host.
+type Bound struct{ PortID, DeviceID, Host string }
+
+// Bound gives the ports on hosts whose device owner begins with owner, in one
+// query. For services only.
+func (s *Service) Bound(ctx context.Context, owner string) (all []Bound, err error) {
+	if err := onlyServices(ctx); err != nil {
+		return nil, err
+	}
+	err = s.DB.Read().NewSelect().Model((*Port)(nil)).ColumnExpr("port.id AS port_id, port.device_id, port.host_id AS host").
+		Where("host_id <> '' AND substr(device_owner, 1, ?) = ?", len(owner), owner).Scan(ctx, &all)
+	return all, err
+}
+
 // floatingOf gives the floating addresses that lead to ports, by port and fixed address.
 func floatingOf(ctx context.Context, db bun.IDB, of []Port) (map[string]map[netip.Addr]netip.Addr, error) {
 	_, ids := portsByID(of)

@@ -55,3 +55,10 @@ func (h *hands) leave(key string, it *hand) {
 		delete(h.taken, key)
 	}
 }
+
+// busy tells whether somebody has the key in hand.
+func (h *hands) busy(key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.taken[key] != nil
+}
