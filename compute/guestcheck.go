@@ -22,20 +22,16 @@ func (s *Service) checkGuests(ctx context.Context) ([]doctor.Finding, error) {
 		return nil, err
 	}
 	var mu sync.Mutex
-	var asked sync.WaitGroup
 	var found []doctor.Finding
-	for host, h := range s.Hosts {
-		asked.Go(func() {
-			some, failed := s.checkHost(ctx, host, h, on[host])
-			mu.Lock()
-			defer mu.Unlock()
-			found = append(found, some...)
-			if err == nil {
-				err = failed
-			}
-		})
-	}
-	asked.Wait()
+	s.hosts.Each(func(host string, h Hypervisor) {
+		some, failed := s.checkHost(ctx, host, h, on[host])
+		mu.Lock()
+		defer mu.Unlock()
+		found = append(found, some...)
+		if err == nil {
+			err = failed
+		}
+	})
 	return found, err
 }
 
@@ -208,7 +204,7 @@ func (s *Service) unchanged(ctx context.Context, suspects []suspect) (found []do
 
 // busy gives the servers that operations have in hand, or are about to.
 func (s *Service) busy(ctx context.Context) (map[string]bool, error) {
-	ops, err := s.Ops.List(ctx, "")
+	ops, err := s.Ops.List(ctx)
 	busy := make(map[string]bool, len(ops))
 	for _, op := range ops {
 		busy[op.Key] = true

@@ -20,6 +20,11 @@ type Networks interface {
 	UpdatePort(ctx context.Context, id string, in network.UpdatePort) (*network.Port, error)
 	DeletePort(ctx context.Context, id string) error
 	ListSecurityGroups(ctx context.Context, q store.Query) (page []network.SecurityGroup, more bool, err error)
+	Bindings
+}
+
+// Bindings is the part of Networks about the ports of servers on hosts.
+type Bindings interface {
 	// Plug binds a port to a device on a host and makes it real there. It may
 	// be repeated. A port of another device is errs.Conflict.
 	Plug(ctx context.Context, portID string, b network.Binding) (network.VIF, error)

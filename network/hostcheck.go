@@ -12,32 +12,28 @@ import (
 // checkHosts compares what all hosts have with what they were told, all at once.
 func (s *Service) checkHosts(ctx context.Context) (found []doctor.Finding, err error) {
 	var mu sync.Mutex
-	var asked sync.WaitGroup
-	for host := range s.Drivers {
-		asked.Go(func() {
-			some, failed := s.checkHost(ctx, host)
-			mu.Lock()
-			defer mu.Unlock()
-			found = append(found, some...)
-			if err == nil {
-				err = failed
-			}
-		})
-	}
-	asked.Wait()
+	s.drivers.Each(func(host string, d Driver) {
+		some, failed := s.checkHost(ctx, host, d)
+		mu.Lock()
+		defer mu.Unlock()
+		found = append(found, some...)
+		if err == nil {
+			err = failed
+		}
+	})
 	return found, err
 }
 
 // checkHost compares what one host has. It is asked between two looks at the
 // rows: only what stayed as it was in between is compared.
-func (s *Service) checkHost(ctx context.Context, host string) ([]doctor.Finding, error) {
+func (s *Service) checkHost(ctx context.Context, host string, d Driver) ([]doctor.Finding, error) {
 	before, err := s.placedOn(ctx, host)
 	if err != nil {
 		return nil, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, inventoryTimeout)
 	defer cancel()
-	has, err := s.Drivers[host].Inventory(bounded)
+	has, err := d.Inventory(bounded)
 	if err != nil {
 		return []doctor.Finding{{Object: "host " + host, Says: "it does not answer: what it has is not known", Unknown: true}}, nil
 	}

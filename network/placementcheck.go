@@ -59,7 +59,7 @@ func (s *Service) untold(ctx context.Context) (found []doctor.Finding, err error
 	var all []struct{ ID, Host string }
 	err = s.DB.Read().NewRaw(untoldSQL).Scan(ctx, &all)
 	for _, n := range all {
-		if s.Drivers[n.Host] == nil {
+		if _, ours := s.drivers.Get(n.Host); !ours {
 			continue // a host elsewhere: a port may be bound to any
 		}
 		found = append(found, doctor.Finding{Object: n.ID + " on host " + n.Host, Says: "it is needed there, and the host is not told",
@@ -131,7 +131,7 @@ func (s *Service) forgotten(ctx context.Context) (found []doctor.Finding, err er
 	if len(suspects) == 0 {
 		return nil, nil
 	}
-	ops, err := s.Ops.List(ctx, "")
+	ops, err := s.Ops.List(ctx)
 	if err != nil {
 		return nil, err
 	}
