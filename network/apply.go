@@ -110,6 +110,11 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, pl placement) error 
 	if err := s.sweep(ctx, tx, pl); err != nil {
 		return err
 	}
+	if pl.Kind == objNetwork {
+		if err := first(s.spread(ctx, tx, pl), releaseSegment(ctx, tx, pl.ID)); err != nil {
+			return err
+		}
+	}
 	return forgetGeneration(ctx, tx, pl.ID)
 }
 

@@ -75,7 +75,7 @@ func (s *Service) ensuring(ctx context.Context, pl placement, sp *spec) (there b
 	switch pl.Kind {
 	case objNetwork:
 		var n NetworkSpec
-		n, there, err = networkSpec(ctx, db, pl.ID)
+		n, there, err = networkSpec(ctx, db, pl.ID, pl.Host)
 		n.Operation, n.Generation = call, sp.generation
 		sp.send = func(ctx context.Context, d Driver) error { return d.EnsureNetwork(ctx, n) }
 	case objGroup:
@@ -155,20 +155,7 @@ func (s *Service) bringMissing(ctx context.Context, pl placement) error {
 	if err != nil || has {
 		return err
 	}
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := place(ctx, tx, pl); err != nil {
-			return err
-		}
-		// An operation that is about to take it away must begin anew.
-		var settled bool
-		err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM network_placements AS p JOIN network_generations AS g ON g.id = p.id WHERE p.id = ? AND p.host = ? AND NOT p.pending)",
-			pl.ID, pl.Host).Scan(&settled)
-		if err != nil || settled {
-			return err
-		}
-		return raise(ctx, tx, pl.ID)
-	})
-	if err != nil {
+	if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.settle(ctx, tx, pl) }); err != nil {
 		return err
 	}
 	generation, gone, err := s.bring(ctx, pl)
@@ -176,6 +163,28 @@ func (s *Service) bringMissing(ctx context.Context, pl placement) error {
 		return err
 	}
 	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
+}
+
+// settle takes note that an object comes to a host to stay. An operation that
+// is about to take it away must begin anew.
+func (s *Service) settle(ctx context.Context, tx *store.Tx, pl placement) error {
+	var there []placement
+	if err := tx.NewSelect().Model(&there).Where("id = ? AND host = ?", pl.ID, pl.Host).Scan(ctx); err != nil {
+		return err
+	}
+	if err := place(ctx, tx, pl); err != nil {
+		return err
+	}
+	if len(there) == 0 {
+		if err := s.spread(ctx, tx, pl); err != nil {
+			return err
+		}
+	}
+	leaving := len(there) > 0 && there[0].Pending
+	if known, err := generation(ctx, tx, pl.ID); err != nil || known > 0 && !leaving {
+		return err
+	}
+	return raise(ctx, tx, pl.ID)
 }
 
 // has tells whether a host has an object's generation, and keeps it.

@@ -122,24 +122,56 @@ func (s *Service) startKeeping(ctx context.Context) {
 }
 
 func (s *Service) moveStrandedRouters(ctx context.Context) {
-	if err := s.moveRouters(ctx); err != nil && ctx.Err() == nil {
+	if err := s.moveStranded(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "Routers whose host is no more stay without one until the next start.", "error", err)
 	}
 }
 
+// watched is what is remembered of a host between two looks at it.
+type watched struct {
+	told tunnel    // was taken note of
+	seen time.Time // it answered last, or the watch began
+	due  int       // looks until it is reconciled
+}
+
 func (s *Service) watch(ctx context.Context, host string, d Driver) {
-	for due := 0; ctx.Err() == nil; due-- {
-		if !s.describe(ctx, host, d).Alive || !s.keeps.Load() {
-			due = 0
-		} else if due <= 0 {
-			due = reconcileEvery
-			if err := s.reconcile(ctx, host, d); err != nil && ctx.Err() == nil {
-				s.log.WarnContext(ctx, "A host was not brought in order.", "host", host, "error", err)
-				due = 0
-			}
+	for w := (watched{seen: s.Clock.Now()}); ctx.Err() == nil; w.due-- {
+		if err := s.look(ctx, host, d, &w); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "A host was not brought in order.", "host", host, "error", err)
+			w.due = 0
 		}
 		s.pause(ctx, s.o.Heartbeat)
 	}
+}
+
+// look asks a host how it is, and does what follows from that.
+func (s *Service) look(ctx context.Context, host string, d Driver, w *watched) error {
+	it := s.describe(ctx, host, d)
+	if it.Alive {
+		w.seen = it.Seen
+	}
+	if !s.keeps.Load() {
+		*w = watched{seen: w.seen}
+		return nil
+	}
+	if !it.Alive {
+		w.due = 0
+		if s.Clock.Now().Sub(w.seen) < s.o.RouterMove {
+			return nil
+		}
+		return s.moveFrom(ctx, host)
+	}
+	if now := (tunnel{Host: host, Address: it.Tunnel, MTU: it.TunnelMTU}); w.told != now {
+		if err := s.noteTunnel(ctx, now); err != nil {
+			return err
+		}
+		w.told = now
+	}
+	if w.due > 0 {
+		return nil
+	}
+	w.due = reconcileEvery
+	return s.reconcile(ctx, host, d)
 }
 
 // pause waits for so long, or for the end of ctx.
@@ -186,7 +218,11 @@ func (s *Service) reconcile(ctx context.Context, host string, d Driver) error {
 		for _, p := range placed {
 			known[p.ID] = true
 			is, there := has.of(kind)[p.ID]
-			if p.Kind != kind || p.Pending || there && is >= p.Generation {
+			has := there && is >= p.Generation
+			if p.Pending { // an operation sees to it, but a router that moved on meanwhile must not be there twice
+				has = kind != objRouter
+			}
+			if p.Kind != kind || has {
 				continue
 			}
 			if err := s.repair(ctx, p.placement); err != nil {

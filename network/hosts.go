@@ -31,13 +31,15 @@ func (s *Service) RemoveHost(ctx context.Context, name string) error {
 	s.drivers.Remove(name)
 	s.beats.forget(name)
 	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM network_hosts WHERE name = ?", name)
-		return err
+		if _, err := tx.Exec(ctx, "DELETE FROM network_hosts WHERE name = ?", name); err != nil {
+			return err
+		}
+		return s.forgetTunnel(ctx, tx, name)
 	})
 	if err != nil {
 		return err
 	}
-	return s.moveRouters(ctx)
+	return s.moveStranded(ctx)
 }
 
 // hostNames gives the names of the hosts that this process can call, sorted.

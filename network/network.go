@@ -1,7 +1,6 @@
 package network
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/uptrace/bun"
@@ -149,16 +148,16 @@ func (s *Service) createNetwork(ctx context.Context, tx *store.Tx, in *CreateNet
 	n := &Network{
 		Standard:     Standard{ProjectID: project, Name: in.Name, Description: in.Description},
 		AdminStateUp: or(in.AdminStateUp, true), Shared: in.Shared, External: in.External, IsDefault: in.IsDefault && in.External,
-		PortSecurity: or(in.PortSecurity, true), MTU: cmp.Or(in.MTU, s.o.MTU), DNSDomain: in.DNSDomain,
+		PortSecurity: or(in.PortSecurity, true), MTU: in.MTU, DNSDomain: in.DNSDomain,
 		Type: in.Type, Physical: in.Physical, Segment: in.Segment, ZoneHints: orEmpty(in.ZoneHints), Subnets: []string{},
 	}
 	if err := networks.mayCreate(ctx, s, n, in.fields()...); err != nil {
 		return nil, err
 	}
-	if err := first(checkZones(n.ZoneHints), s.checkNetwork(ctx, tx, n)); err != nil {
+	if err := first(checkZones(n.ZoneHints), s.chooseSegment(ctx, tx, n)); err != nil {
 		return nil, err
 	}
-	if err := s.chooseSegment(ctx, tx, n); err != nil {
+	if err := first(s.fitMTU(ctx, tx, n), s.checkNetwork(ctx, tx, n)); err != nil {
 		return nil, err
 	}
 	if err := networks.insert(ctx, s, tx, n); err != nil {
@@ -178,6 +177,11 @@ func (s *Service) UpdateNetwork(ctx context.Context, id string, in UpdateNetwork
 			return err
 		}
 		n.change(&in)
+		if in.MTU != nil {
+			if err := s.fitMTU(ctx, tx, n); err != nil {
+				return err
+			}
+		}
 		if err := s.checkNetwork(ctx, tx, n); err != nil {
 			return err
 		}
@@ -232,7 +236,7 @@ func (s *Service) DeleteNetwork(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		if err := networks.remove(ctx, s, tx, n); err != nil {
+		if err := first(networks.remove(ctx, s, tx, n), n.retire(ctx, tx)); err != nil {
 			return err
 		}
 		return s.touch(ctx, tx, objNetwork, id)

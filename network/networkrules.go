@@ -18,9 +18,6 @@ func (s *Service) checkNetwork(ctx context.Context, tx *store.Tx, n *Network) er
 	if n.MTU < minMTU {
 		return invalid("Requested MTU is too small, minimum is %d", minMTU)
 	}
-	if n.MTU > s.o.MTU {
-		return invalid("Requested MTU is too big, maximum is %d", s.o.MTU)
-	}
 	if n.MTU < minMTU6 {
 		v6, err := tx.NewSelect().Model((*Subnet)(nil)).Where("network_id = ? AND ip_version = 6", n.ID).Exists(ctx)
 		if err != nil {
@@ -68,68 +65,4 @@ func (s *Service) mayChange(ctx context.Context, tx *store.Tx, n *Network, in *U
 		}
 	}
 	return nil
-}
-
-// segments is how provider networks of a type are told apart.
-type segments struct {
-	physical  bool // they are on a physical network, which has to be named
-	min, max  int  // of segmentation ids; 0: they have none
-	forTenant bool // an id is given when none is named
-}
-
-var networkTypes = map[string]segments{
-	"local": {}, "flat": {physical: true}, "vlan": {physical: true, min: 1, max: 4094},
-	"vxlan": {min: 1, max: 1<<24 - 1, forTenant: true}, "gre": {min: 1, max: 1<<32 - 1, forTenant: true}, "geneve": {min: 1, max: 1<<24 - 1, forTenant: true},
-}
-
-// chooseSegment checks a new network's provider attributes, and fills those that were not said.
-func (s *Service) chooseSegment(ctx context.Context, tx *store.Tx, n *Network) error {
-	if n.Type == "" {
-		if n.Physical != "" || n.Segment != 0 {
-			return invalid("network_type required")
-		}
-		n.Type = s.o.TenantType
-	}
-	kind, known := networkTypes[n.Type]
-	switch {
-	case !known:
-		return invalid("network_type value '%s' not supported", n.Type)
-	case kind.physical && n.Physical == "":
-		return invalid("physical_network required for %s provider network", n.Type)
-	case !kind.physical && n.Physical != "":
-		return invalid("provider:physical_network specified for %s network", n.Type)
-	case kind.max == 0 && n.Segment != 0:
-		return invalid("provider:segmentation_id specified for %s network", n.Type)
-	case n.Segment == 0 && kind.forTenant:
-		return s.nextSegment(ctx, tx, n)
-	case kind.max != 0 && (n.Segment < kind.min || n.Segment > kind.max):
-		return invalid("segmentation_id out of range (%d through %d)", kind.min, kind.max)
-	}
-	return nil
-}
-
-// nextSegment gives n the lowest id that is free.
-func (s *Service) nextSegment(ctx context.Context, tx *store.Tx, n *Network) error {
-	err := tx.QueryRow(ctx, `
-		SELECT free FROM (
-			SELECT 1 AS free UNION SELECT segmentation_id + 1 FROM network_networks WHERE network_type = ?
-		) AS candidates WHERE free NOT IN (SELECT segmentation_id FROM network_networks WHERE network_type = ?) ORDER BY free LIMIT 1`,
-		n.Type, n.Type).Scan(&n.Segment)
-	if err == nil && n.Segment > s.o.Segments {
-		return errs.New(errs.Unavailable, "Unable to create the network. No tenant network is available for allocation.").WithCode("NoNetworkAvailable")
-	}
-	return err
-}
-
-// segmentTaken says in Neutron's words that another network has n's segment.
-func (n *Network) segmentTaken(err error) error {
-	switch {
-	case !store.IsDuplicate(err):
-		return err
-	case n.Type == "flat":
-		return errs.Conflictf("Unable to create the flat network. Physical network %s is in use.", n.Physical).WithCode("FlatNetworkInUse").Because(err)
-	case n.Type == "vlan":
-		return errs.Conflictf("Unable to create the network. The VLAN %d on physical network %s is in use.", n.Segment, n.Physical).WithCode("VlanIdInUse").Because(err)
-	}
-	return errs.Conflictf("Unable to create the network. The tunnel ID %d is in use.", n.Segment).WithCode("TunnelIdInUse").Because(err)
 }

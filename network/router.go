@@ -93,9 +93,13 @@ func (s *Service) createRouter(ctx context.Context, tx *store.Tx, in *CreateRout
 	if err != nil {
 		return nil, err
 	}
+	host, err := s.routerHost(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
 	r := &Router{
 		Standard:     Standard{ProjectID: project, Name: in.Name, Description: in.Description},
-		AdminStateUp: or(in.AdminStateUp, true), Host: s.routerHost(), EnableSNAT: true, Routes: []Route{}, ZoneHints: orEmpty(in.ZoneHints), GatewayAddresses: []Address{},
+		AdminStateUp: or(in.AdminStateUp, true), Host: host, EnableSNAT: true, Routes: []Route{}, ZoneHints: orEmpty(in.ZoneHints), GatewayAddresses: []Address{},
 	}
 	if err := routers.mayCreate(ctx, s, r, in.Gateway.fields()...); err != nil {
 		return nil, err

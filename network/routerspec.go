@@ -10,41 +10,6 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// routerHost is the host that routers are on: the first of all by name.
-func (s *Service) routerHost() string {
-	names := s.hostNames()
-	if len(names) == 0 {
-		return ""
-	}
-	return names[0]
-}
-
-// moveRouters puts routers whose host is no more, or that never had one, on
-// one that there is.
-func (s *Service) moveRouters(ctx context.Context) error {
-	host := s.routerHost()
-	if host == "" {
-		return nil
-	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		var stranded []Router
-		err := tx.NewSelect().Model(&stranded).Where("host_id NOT IN (?)", bun.List(s.hostNames())).Where("host_id NOT IN (SELECT name FROM network_hosts)").Scan(ctx)
-		if err != nil {
-			return err
-		}
-		for i := range stranded {
-			stranded[i].Host = host
-			if err := routers.update(ctx, s, tx, &stranded[i], "host_id"); err != nil {
-				return err
-			}
-			if err := s.touch(ctx, tx, objRouter, stranded[i].ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // routerSpec gives a router as its host realises it; false when it is not there (any more).
 func routerSpec(ctx context.Context, db bun.IDB, id string) (RouterSpec, bool, error) {
 	r, err := store.Get[Router](ctx, db, id)

@@ -43,6 +43,9 @@ type Options struct {
 	Leases *lease.Leases
 	// Heartbeat is how often hosts are asked whether they are there. Default: 4 s.
 	Heartbeat time.Duration
+	// RouterMove is how long a host may not answer before its routers move to
+	// another, which ends what is translated on them. Default: 30 s.
+	RouterMove time.Duration
 }
 
 // Service holds the rules and rows of networks. Its methods check by policy
@@ -79,7 +82,7 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		return nil, err
 	}
 	o.TenantType, o.Segments, o.MTU = cmp.Or(o.TenantType, "vxlan"), cmp.Or(o.Segments, 1000), cmp.Or(o.MTU, 1450)
-	o.Heartbeat = cmp.Or(o.Heartbeat, 4*time.Second)
+	o.Heartbeat, o.RouterMove = cmp.Or(o.Heartbeat, 4*time.Second), cmp.Or(o.RouterMove, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

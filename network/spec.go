@@ -12,9 +12,9 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// networkSpec gives what hosts must make of a network; false when it is gone.
+// networkSpec gives what a host must make of a network; false when it is gone.
 // The caller sets Operation and Generation.
-func networkSpec(ctx context.Context, db bun.IDB, id string) (NetworkSpec, bool, error) {
+func networkSpec(ctx context.Context, db bun.IDB, id, host string) (NetworkSpec, bool, error) {
 	n, err := store.Get[Network](ctx, db, id)
 	if store.IsNone(err) {
 		return NetworkSpec{}, false, nil
@@ -26,6 +26,9 @@ func networkSpec(ctx context.Context, db bun.IDB, id string) (NetworkSpec, bool,
 	spec := NetworkSpec{ID: id, Type: n.Type, Physical: n.Physical, Segment: n.Segment, MTU: n.MTU, External: n.External, Disabled: !n.AdminStateUp}
 	for i := range all {
 		spec.Subnets = append(spec.Subnets, all[i].spec())
+	}
+	if err == nil && networkTypes[n.Type].tunnel {
+		spec.Peers, err = peersOf(ctx, db, id, host)
 	}
 	return spec, true, err
 }

@@ -34,6 +34,10 @@ type Harness struct {
 	Metadata func(t *testing.T, portID, path string) ([]byte, bool)
 	// NetworkType is one of Host.NetworkTypes that the suite's networks have. Default: "local".
 	NetworkType string
+	// Second gives another machine, whose tunnels and the first one's reach each
+	// other. The Send of each gives what comes out at either. Nil: the
+	// technology has no tunnels.
+	Second func(t *testing.T) Harness
 }
 
 // Delivery says that a frame came out at a port; Place is the port's id, or
@@ -60,7 +64,7 @@ type testCase struct {
 	test    func(s *suite)
 }
 
-var cases = concat(objectCases, filterCases, serviceCases, routerCases)
+var cases = concat(objectCases, filterCases, serviceCases, routerCases, peerCases)
 
 func concat(groups ...[]testCase) (all []testCase) {
 	for _, g := range groups {
@@ -75,13 +79,17 @@ func (c testCase) run(t *testing.T, h Harness, via func(network.Driver) network.
 			t.Log("the contract says: " + c.promise)
 		}
 	})
+	c.test(begin(t, h, via))
+}
+
+func begin(t *testing.T, h Harness, via func(network.Driver) network.Driver) *suite {
 	if h.NetworkType == "" {
 		h.NetworkType = "local"
 	}
 	s := &suite{T: t, machine: h, via: via}
 	s.restart()
 	t.Cleanup(s.clear)
-	c.test(s)
+	return s
 }
 
 func direct(d network.Driver) network.Driver { return d }
@@ -130,13 +138,17 @@ func (s *suite) next() int64 {
 
 // network ensures a network with one IPv4 subnet, whose gateway is its first address.
 func (s *suite) network(cidr string) network.NetworkSpec {
+	n := s.networkSpec(cidr)
+	s.ensureNetwork(n)
+	return n
+}
+
+func (s *suite) networkSpec(cidr string) network.NetworkSpec {
 	p := netip.MustParsePrefix(cidr)
-	n := network.NetworkSpec{
+	return network.NetworkSpec{
 		Generation: s.next(), ID: uuid.NewString(), Type: s.machine.NetworkType, MTU: 1450,
 		Subnets: []network.SubnetSpec{{ID: uuid.NewString(), CIDR: p, Gateway: p.Addr().Next(), DHCP: true}},
 	}
-	s.ensureNetwork(n)
-	return n
 }
 
 func (s *suite) ensureNetwork(n network.NetworkSpec) {

@@ -3,6 +3,7 @@ package simnetwork
 import (
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,7 +29,7 @@ var metadataIP = netip.MustParseAddr("169.254.169.254")
 func (s *State) Send(place string, f frame.Frame) []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := &walk{State: s}
+	w := walk{State: s, trip: &trip{}}
 	if p, is := s.ports[place]; is {
 		w.fromPort(p, f)
 	} else if n, is := s.networks[place]; is && n.External {
@@ -65,19 +66,24 @@ func (s *State) Metadata(portID, path string) ([]byte, bool) {
 	return []byte(strings.Join(slices.Compact(names), "\n")), len(names) > 0
 }
 
-// walk is the way of one frame, and of what it becomes on routers.
-type walk struct {
-	*State
+// trip is the way of one frame, and of what it becomes on routers.
+type trip struct {
 	out  []Delivery
 	hops int
 }
 
-func (w *walk) deliver(place string, f frame.Frame) {
+// walk is a trip on one machine.
+type walk struct {
+	*State
+	*trip
+}
+
+func (w walk) deliver(place string, f frame.Frame) {
 	w.out = append(w.out, Delivery{Place: place, Frame: f})
 }
 
 // fromPort is what happens to a frame that a guest sends.
-func (w *walk) fromPort(p network.PortSpec, f frame.Frame) {
+func (w walk) fromPort(p network.PortSpec, f frame.Frame) {
 	n := w.networks[p.NetworkID]
 	if p.Disabled || n.Disabled || p.PortSecurity && (!mayClaim(p, f) || served(f)) {
 		return
@@ -88,7 +94,7 @@ func (w *walk) fromPort(p network.PortSpec, f frame.Frame) {
 		}
 		return
 	}
-	if f.Kind == frame.IP && f.Dst == metadataIP {
+	if f.Dst == metadataIP && f.Kind != frame.IsAt {
 		return // the host answers it, see Metadata
 	}
 	if w.passes(p, network.Egress, f) {
@@ -97,20 +103,50 @@ func (w *walk) fromPort(p network.PortSpec, f frame.Frame) {
 }
 
 // across carries a frame over a network to all whom it is for.
-func (w *walk) across(n network.NetworkSpec, from string, f frame.Frame) {
+func (w walk) across(n network.NetworkSpec, from string, f frame.Frame) {
 	if n.Disabled {
 		return
 	}
+	w.here(n, from, f)
+	if from == n.ID {
+		return // the host itself: each has the same addresses on an external network, for itself alone
+	}
+	if n.External {
+		w.toHost(n, f)
+	}
+	for there, m := range w.beyond(n) {
+		there.here(m, "", f)
+	}
+}
+
+// here carries a frame to all on this machine whom it is for, but the host itself.
+func (w walk) here(n network.NetworkSpec, from string, f frame.Frame) {
 	for _, id := range sortedKeys(w.ports) {
 		if p := w.ports[id]; p.NetworkID == n.ID && id != from && !p.Disabled && hears(p, f) && w.passes(p, network.Ingress, f) {
 			w.deliver(id, f)
 		}
 	}
-	if n.External && from != n.ID {
-		w.toHost(n, f)
-	}
 	for _, id := range sortedKeys(w.routers) {
 		w.toRouter(w.routers[id], n, from, f)
+	}
+}
+
+// beyond gives the other machines that a network goes on to, and the network as
+// each has it: a peer takes frames from its own peers only.
+func (w walk) beyond(n network.NetworkSpec) iter.Seq2[walk, network.NetworkSpec] {
+	return func(yield func(walk, network.NetworkSpec) bool) {
+		for _, peer := range n.Peers {
+			there, is := w.machines[peer]
+			if !is {
+				continue
+			}
+			for _, id := range sortedKeys(there.networks) {
+				m := there.networks[id]
+				if m.Type == n.Type && m.Segment == n.Segment && !m.Disabled && slices.Contains(m.Peers, w.tunnel) && !yield(walk{there, w.trip}, m) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -122,7 +158,7 @@ func hears(p network.PortSpec, f frame.Frame) bool {
 
 // toHost hands a frame to the host itself, which has the gateway's addresses
 // on an external network.
-func (w *walk) toHost(n network.NetworkSpec, f frame.Frame) {
+func (w walk) toHost(n network.NetworkSpec, f frame.Frame) {
 	mac := hostMAC(n.ID)
 	mine := slices.ContainsFunc(n.Subnets, func(s network.SubnetSpec) bool { return s.Gateway.IsValid() && s.Gateway == f.Dst })
 	switch {

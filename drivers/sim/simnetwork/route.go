@@ -42,7 +42,7 @@ func (l leg) has(a netip.Addr) bool {
 }
 
 // toRouter hands a frame on a network to a router that has a leg there.
-func (w *walk) toRouter(r network.RouterSpec, n network.NetworkSpec, from string, f frame.Frame) {
+func (w walk) toRouter(r network.RouterSpec, n network.NetworkSpec, from string, f frame.Frame) {
 	if r.Disabled {
 		return
 	}
@@ -64,7 +64,7 @@ func floats(r network.RouterSpec, a netip.Addr) bool {
 }
 
 // route sends a packet that came in at a leg on its way.
-func (w *walk) route(r network.RouterSpec, in leg, f frame.Frame) {
+func (w walk) route(r network.RouterSpec, in leg, f frame.Frame) {
 	if w.hops++; w.hops > maxHops {
 		return
 	}
@@ -89,7 +89,7 @@ func (w *walk) route(r network.RouterSpec, in leg, f frame.Frame) {
 }
 
 // ping answers who pings the router itself.
-func (w *walk) ping(r network.RouterSpec, in leg, f frame.Frame) {
+func (w walk) ping(r network.RouterSpec, in leg, f frame.Frame) {
 	if protocol, typ := frame.EchoRequest(f.Dst); f.Protocol != protocol || f.SrcPort != typ {
 		return
 	}
@@ -97,7 +97,7 @@ func (w *walk) ping(r network.RouterSpec, in leg, f frame.Frame) {
 }
 
 // send puts a packet on the network of a leg, to the next hop's MAC address.
-func (w *walk) send(r network.RouterSpec, out leg, next netip.Addr, f frame.Frame) {
+func (w walk) send(r network.RouterSpec, out leg, next netip.Addr, f frame.Frame) {
 	n := w.networks[out.NetworkID]
 	mac, known := w.macOf(n, next)
 	if !known {
@@ -140,7 +140,23 @@ func connected(r network.RouterSpec, a netip.Addr) (leg, bool) {
 }
 
 // macOf gives who has an address on a network.
-func (w *walk) macOf(n network.NetworkSpec, a netip.Addr) (string, bool) {
+func (w walk) macOf(n network.NetworkSpec, a netip.Addr) (string, bool) {
+	if n.External && slices.ContainsFunc(n.Subnets, func(s network.SubnetSpec) bool { return s.Gateway == a }) {
+		return hostMAC(n.ID), true
+	}
+	if mac, known := w.macHere(n, a); known {
+		return mac, true
+	}
+	for there, m := range w.beyond(n) {
+		if mac, known := there.macHere(m, a); known {
+			return mac, true
+		}
+	}
+	return "", false
+}
+
+// macHere gives which port or router of this machine has an address.
+func (w walk) macHere(n network.NetworkSpec, a netip.Addr) (string, bool) {
 	for _, p := range w.ports {
 		if p.NetworkID == n.ID && slices.ContainsFunc(p.Addresses, func(x network.Address) bool { return x.IP == a }) {
 			return p.MAC, true
@@ -153,8 +169,7 @@ func (w *walk) macOf(n network.NetworkSpec, a netip.Addr) (string, bool) {
 			}
 		}
 	}
-	host := slices.ContainsFunc(n.Subnets, func(s network.SubnetSpec) bool { return s.Gateway == a })
-	return hostMAC(n.ID), n.External && host
+	return "", false
 }
 
 // fixedOf gives where a floating address leads; other addresses stay.
@@ -191,14 +206,14 @@ func source(r network.RouterSpec, in, out leg, came, f frame.Frame) netip.Addr {
 }
 
 // remember keeps how a conversation was translated, for its answers.
-func (w *walk) remember(r network.RouterSpec, came, f frame.Frame) {
+func (w walk) remember(r network.RouterSpec, came, f frame.Frame) {
 	if came.Src == f.Src && came.Dst == f.Dst {
 		return
 	}
 	w.nat[natKey{router: r.ID, answer: flowOf("", f.Reply(nil))}] = natEntry{src: came.Dst, dst: came.Src}
 }
 
-func (w *walk) translateBack(r network.RouterSpec, f frame.Frame) (frame.Frame, bool) {
+func (w walk) translateBack(r network.RouterSpec, f frame.Frame) (frame.Frame, bool) {
 	e, known := w.nat[natKey{router: r.ID, answer: flowOf("", f)}]
 	if known {
 		f.Src, f.Dst = e.src, e.dst

@@ -5,6 +5,9 @@
 //
 //	host := simnetwork.New(simnetwork.NewState(), &simnetwork.Options{Name: "hv1"})
 //
+// Machines of one Underlay carry the networks that they share to each other;
+// one from NewState is alone.
+//
 // State.Send puts a frame in and says where it comes out. A test delays calls
 // (Options.Latency), makes them fail or hang (SetFault), and restarts the
 // driver by making a new Host over the same State.
@@ -58,11 +61,19 @@ func (h *Host) SetFault(f fault.Func) { h.seam.Set(f) }
 // Describe implements network.Driver.
 func (h *Host) Describe(ctx context.Context) (network.Host, error) {
 	_, err := h.seam.Enter(ctx, "describe", "")
-	return network.Host{
-		Name: h.o.Name, Technology: "sim", VIFType: "sim", IPv6: true, MaxMTU: 9000,
-		NetworkTypes: []string{"local", "flat", "vlan", "vxlan"},
-	}, err
+	it := network.Host{
+		Name: h.o.Name, Technology: "sim", VIFType: "sim", IPv6: true, MaxMTU: maxMTU,
+		NetworkTypes: []string{"local", "flat", "vlan", "vxlan"}, Tunnel: h.state.tunnel,
+	}
+	if it.Tunnel.IsValid() {
+		it.TunnelMTU = maxMTU - tunnelling
+	}
+	return it, err
 }
+
+// maxMTU is that of the simulated machine's links, and tunnelling what of it a
+// tunnel takes for itself.
+const maxMTU, tunnelling = 9000, 50
 
 // EnsureNetwork implements network.Driver.
 func (h *Host) EnsureNetwork(ctx context.Context, spec network.NetworkSpec) error {

@@ -10,7 +10,8 @@ import (
 // State is what is in force on the simulated machine. It outlives the Host, as
 // a real machine's links and filters outlive the process that made them.
 type State struct {
-	mu       sync.Mutex
+	*Underlay
+	tunnel   netip.Addr
 	networks map[string]network.NetworkSpec
 	ports    map[string]network.PortSpec
 	groups   map[string]network.GroupSpec
@@ -28,9 +29,33 @@ type flow struct {
 	srcPort, dstPort int
 }
 
-// NewState gives a machine with nothing on it.
-func NewState() *State {
+// NewState gives a machine with nothing on it, and no others around it.
+func NewState() *State { return NewUnderlay().NewState(netip.Addr{}) }
+
+// Underlay is what machines reach each other by. One lock is for all of them.
+type Underlay struct {
+	mu       sync.Mutex
+	machines map[netip.Addr]*State // by where their tunnels end
+}
+
+// NewUnderlay gives an underlay without machines.
+func NewUnderlay() *Underlay { return &Underlay{machines: map[netip.Addr]*State{}} }
+
+// NewState gives a machine with nothing on it. Others reach it at an address,
+// unless that is not valid.
+func (u *Underlay) NewState(tunnel netip.Addr) *State {
+	s := newState(u, tunnel)
+	if tunnel.IsValid() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.machines[tunnel] = s
+	}
+	return s
+}
+
+func newState(u *Underlay, tunnel netip.Addr) *State {
 	return &State{
+		Underlay: u, tunnel: tunnel,
 		networks: map[string]network.NetworkSpec{}, ports: map[string]network.PortSpec{},
 		groups: map[string]network.GroupSpec{}, routers: map[string]network.RouterSpec{},
 		metadata: map[string]map[string][]byte{}, flows: map[flow]bool{}, nat: map[natKey]natEntry{},
