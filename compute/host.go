@@ -3,6 +3,7 @@ package compute
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -137,6 +138,25 @@ func (s *Service) ServersOnHosts(ctx context.Context, hosts []Host) (map[string]
 		on[srv.Host] = append(on[srv.Host], srv)
 	}
 	return on, err
+}
+
+// HostsOfServers gives the hosts that servers are on, with their states only.
+func (s *Service) HostsOfServers(ctx context.Context, list []Server) (hosts []Host, err error) {
+	if err := s.checkOwn(ctx, ActionServiceList); err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range list {
+		if list[i].Host != "" {
+			names = append(names, list[i].Host)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	slices.Sort(names)
+	err = s.DB.Read().NewSelect().Model(&hosts).Column("name", "disabled", "forced_down", "answers").Where("name IN (?)", bun.List(slices.Compact(names))).Scan(ctx)
+	return hosts, err
 }
 
 // UpdateComputeService enables, disables or fences the compute service of a

@@ -43,7 +43,7 @@ func (h handler) viewOf(r *httpapi.Request, servers []compute.Server) (v *server
 		}
 	}
 	if r.Version.AtLeast(httpapi.V("2.16")) && h.compute.Allows(r.Ctx(), compute.ActionServerHostStatus, "") && h.compute.Allows(r.Ctx(), compute.ActionServiceList, "") {
-		v.hosts, err = h.hostStatuses(r.Ctx())
+		v.hosts, err = h.hostStatuses(r.Ctx(), servers)
 	}
 	return v, err
 }
@@ -57,8 +57,8 @@ func (h handler) viewOne(r *httpapi.Request, s *compute.Server) (v *serverView, 
 	return v, err
 }
 
-func (h handler) hostStatuses(ctx context.Context) (map[string]string, error) {
-	hosts, err := h.compute.ListComputeServices(ctx)
+func (h handler) hostStatuses(ctx context.Context, servers []compute.Server) (map[string]string, error) {
+	hosts, err := h.compute.HostsOfServers(ctx, servers)
 	statuses := make(map[string]string, len(hosts))
 	for n := range hosts {
 		statuses[hosts[n].Name] = hostStatus(&hosts[n])

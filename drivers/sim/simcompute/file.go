@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,30 +17,49 @@ func OpenState(dir string) (*State, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil { // config drives have secrets
 		return nil, err
 	}
-	files, err := os.ReadDir(dir)
+	s := NewState()
+	journal, guests, err := openJournal(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := NewState()
-	s.dir = dir
-	for _, f := range files {
-		id, whole := strings.CutSuffix(f.Name(), suffix)
-		if !whole { // its writer died: the file before it is there still
-			if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
-				return nil, err
-			}
-			continue
+	s.journal = journal
+	for id, text := range guests {
+		m := new(machine)
+		if err := json.Unmarshal(text, m); err != nil {
+			return nil, fmt.Errorf("%s, guest %s: %w", journal.path, id, err)
 		}
-		if s.machines[id], err = readMachine(s.path(id)); err != nil {
-			return nil, err
-		}
+		s.machines[id] = m
 	}
-	return s, nil
+	return s, s.takeOver(dir)
 }
 
-const suffix = ".json"
-
-func (s *State) path(id string) string { return filepath.Join(s.dir, id+suffix) }
+// takeOver reads the files that an earlier release had, one for each guest,
+// and removes them once the journal has what they say.
+func (s *State) takeOver(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		id, whole := strings.CutSuffix(f.Name(), ".json")
+		path := filepath.Join(dir, f.Name())
+		if f.Name() == journalName {
+			continue
+		}
+		if whole {
+			if s.machines[id], err = readMachine(path); err != nil {
+				return err
+			}
+			if err := s.keep(id); err != nil {
+				return err
+			}
+		} // else its writer died: the file before it was there still
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func readMachine(path string) (*machine, error) {
 	text, err := os.ReadFile(path)
@@ -56,11 +74,11 @@ func readMachine(path string) (*machine, error) {
 }
 
 // keep writes down what a guest is. Calls for a guest come one after the
-// other, so nobody else writes its file.
+// other, so nobody else writes of it.
 func (s *State) keep(id string) error {
 	s.mu.Lock()
 	m := s.machines[id]
-	if s.dir == "" || m == nil {
+	if s.journal == nil || m == nil {
 		s.mu.Unlock()
 		return nil
 	}
@@ -69,21 +87,30 @@ func (s *State) keep(id string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(s.path(id), text)
+	return s.journal.append(line{id, text})
 }
 
-// discard takes away the file of a guest that is there.
+// discard writes down that a guest is gone, and lets it go.
 func (s *State) discard(id string) error {
 	s.mu.Lock()
-	there := s.dir != "" && s.machines[id] != nil
+	there := s.machines[id] != nil
 	s.mu.Unlock()
-	if !there {
+	if s.journal != nil && there {
+		if err := s.journal.append(line{ID: id}); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	delete(s.machines, id)
+	s.mu.Unlock()
+	if s.journal == nil {
 		return nil
 	}
-	if err := os.Remove(s.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return syncFile(s.dir)
+	return s.journal.removeIf(func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.machines) == 0
+	})
 }
 
 // replaceFile makes text the content of a file, whole and on disk.

@@ -180,7 +180,7 @@ func (h *Host) Remove(ctx context.Context, op, id string) error {
 		if err := h.seam.Pass(ctx, at, "power off"); err != nil {
 			return err
 		}
-		if err := h.state.forget(id); err != nil {
+		if err := h.state.discard(id); err != nil {
 			return err
 		}
 		return h.seam.Pass(ctx, at, "end")
@@ -193,16 +193,6 @@ func (s *State) cutOff(id string) {
 	if m := s.machines[id]; m != nil {
 		s.setPower(m, compute.Shutdown)
 	}
-}
-
-func (s *State) forget(id string) error {
-	if err := s.discard(id); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.machines, id)
-	return nil
 }
 
 // Plug implements compute.Hypervisor.

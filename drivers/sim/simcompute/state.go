@@ -14,13 +14,13 @@ import (
 // Host, as a real machine outlives the process that drives it, and its methods
 // do what happens on a machine without anyone asking.
 type State struct {
-	dir      string // with a file for each guest; "" keeps none
+	journal  *journal // nil keeps nothing
 	mu       sync.Mutex
 	machines map[string]*machine
 	feed     hosting.Feed
 }
 
-// machine is one guest, and what its file has of it. It is half made until
+// machine is one guest, and what the journal has of it. It is half made until
 // Defined is set.
 type machine struct {
 	Spec     compute.GuestSpec
