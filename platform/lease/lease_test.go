@@ -262,7 +262,7 @@ func TestMembersAreThoseThatLive(t *testing.T) {
 		db := storetest.Open(t, lease.Migrations())
 		a := lease.New(db, clock.System(), "a", &lease.Options{TTL: ttl})
 		b := start(db, "b")
-		b.clk.Advance(time.Now().Sub(noon))
+		b.clk.Advance(time.Since(noon))
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { _ = a.Join(ctx, "controllers", "10.0.0.1:6222") })
