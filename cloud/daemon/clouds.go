@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/cumulite/cumulite/platform/durable"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/yaml"
@@ -85,22 +85,5 @@ func writeClouds(path, url, region string, all []account) error {
 			"      user_domain_id: default\n      project_domain_id: default\n    region_name: %q\n    identity_api_version: 3\n",
 			a.Cloud, url+"/identity", a.User, a.Password.Reveal(), a.Project, region)
 	}
-	return replaceFile(path, b.Bytes())
-}
-
-// replaceFile writes a file whole or not at all, and syncs it.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return durable.Write(path, b.Bytes())
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cumulite/cumulite/compute/configdrive"
 	"github.com/cumulite/cumulite/compute/hosting"
 	"github.com/cumulite/cumulite/platform/command"
+	"github.com/cumulite/cumulite/platform/durable"
 	"github.com/cumulite/cumulite/platform/errs"
 )
 
@@ -89,7 +90,7 @@ func makeConfig(spec compute.GuestSpec, dir guestDir) error {
 	if spec.ConfigDrive == nil {
 		return ignoreMissing(os.Remove(dir.config()))
 	}
-	err := replace(dir.config(), func(part string) error {
+	err := durable.Replace(dir.config(), func(part string) error {
 		return write(part, func(w io.Writer) error { return configdrive.Write(w, spec.ConfigDrive) })
 	})
 	var path *fs.PathError

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/compute/hosting"
+	"github.com/cumulite/cumulite/platform/durable"
 )
 
 // guestDir is the directory of one guest.
@@ -38,22 +39,7 @@ func create(path string, fill func(part string) error) error {
 	if _, err := os.Lstat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return replace(path, fill)
-}
-
-// replace is create for a file that may be there.
-func replace(path string, fill func(part string) error) error {
-	part := path + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := fill(part); err != nil {
-		return errors.Join(err, ignoreMissing(os.Remove(part)))
-	}
-	if err := flush(part); err != nil {
-		return err
-	}
-	return os.Rename(part, path)
+	return durable.Replace(path, fill)
 }
 
 func ignoreMissing(err error) error {
@@ -61,14 +47,6 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
-}
-
-func flush(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // write writes a file with what fn gives it.
@@ -93,11 +71,7 @@ func (j journal) Calls(id string) ([]string, error) {
 
 func (j journal) SetCalls(id string, calls []string) error {
 	g := j.d.guest(id)
-	part := g.calls() + ".part"
-	if err := os.WriteFile(part, []byte(strings.Join(calls, "\n")+"\n"), 0o600); err != nil {
-		return ignoreMissing(err)
-	}
-	return os.Rename(part, g.calls())
+	return ignoreMissing(durable.Write(g.calls(), []byte(strings.Join(calls, "\n")+"\n")))
 }
 
 // readConsole gives the end of a console log.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/compute"
+	"github.com/cumulite/cumulite/platform/durable"
 	"github.com/cumulite/cumulite/platform/errs"
 )
 
@@ -37,7 +38,7 @@ func TestFilesAreWholeOrNotThere(t *testing.T) {
 	require.NoError(t, create(path, put("one")))
 	require.NoError(t, create(path, put("two")))
 	require.Equal(t, "one", readText(path), "what is there is left alone")
-	require.NoError(t, replace(path, put("three")))
+	require.NoError(t, durable.Replace(path, put("three")))
 	require.Equal(t, "three", readText(path))
 	require.NoFileExists(t, path+".part")
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cumulite/cumulite/platform/durable"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/secret"
 )
@@ -207,15 +208,4 @@ func (k *Keys) numbers() ([]int, error) {
 func (k *Keys) path(n int) string { return filepath.Join(k.dir, strconv.Itoa(n)) }
 
 // write makes a new key: whole on disk, or not at all.
-func (k *Keys) write(n int) error {
-	tmp := k.path(n) + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(randomKey())
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp, k.path(n))
-}
+func (k *Keys) write(n int) error { return durable.Write(k.path(n), []byte(randomKey())) }

@@ -19,6 +19,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+
+	"github.com/cumulite/cumulite/platform/durable"
 )
 
 const hidden = "***"
@@ -115,21 +117,5 @@ func KeyFile(path string) ([]byte, error) {
 	}
 	key = make([]byte, KeySize)
 	_, _ = rand.Read(key)
-	return key, writeNew(path, key)
-}
-
-// writeNew writes a temporary file, syncs it and moves it into place, so that
-// a crash leaves a whole key or none.
-func writeNew(path string, data []byte) (err error) {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return key, durable.Write(path, key)
 }

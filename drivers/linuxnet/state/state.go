@@ -5,7 +5,6 @@ package state
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -13,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cumulite/cumulite/platform/durable"
 )
 
 const suffix = ".json"
@@ -86,7 +87,7 @@ func (r *Records[T]) Put(id string, item T) error {
 	if err != nil {
 		return err
 	}
-	if err := write(r.path(id), text); err != nil {
+	if err := durable.Write(r.path(id), text); err != nil {
 		return err
 	}
 	r.items[id] = item
@@ -96,35 +97,9 @@ func (r *Records[T]) Put(id string, item T) error {
 // Forget drops a record from memory; its file stays.
 func (r *Records[T]) Forget(id string) { delete(r.items, id) }
 
-// write puts a file in place in one step.
-func write(path string, text []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "new-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		os.Remove(file.Name())
-		return err
-	}
-	return sync(filepath.Dir(path))
-}
-
-// sync puts a folder's names on disk.
-func sync(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
 // Delete forgets a record; one that is not there is no error.
 func (r *Records[T]) Delete(id string) error {
-	if err := os.Remove(r.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := durable.Remove(r.path(id)); err != nil {
 		return err
 	}
 	delete(r.items, id)
