@@ -42,9 +42,14 @@ func adoptKind[T any](d *Driver, what string, all *state.Records[T], apply func(
 func (d *Driver) bridges() map[string]filter.Bridge {
 	all := map[string]filter.Bridge{}
 	for id, n := range d.records.networks.All() {
-		all[id] = filter.Bridge{Link: d.names.link(bridge, id), Zone: n.Zone}
+		all[id] = d.filteredBridge(n)
 	}
 	return all
+}
+
+// filteredBridge gives a network as the filter knows it.
+func (d *Driver) filteredBridge(n networkRecord) filter.Bridge {
+	return filter.Bridge{Link: d.names.link(bridge, n.Spec.ID), Zone: n.Zone, Segment: d.segment(n.Spec), Peers: peers(n.Spec)}
 }
 
 // filtered gives the ports as the filter knows them.

@@ -23,6 +23,24 @@
 // port may send, and leads it there by whatever way the guest chose. So the
 // address that a connection comes from says who asks.
 //
+// # Networks on several hosts
+//
+// A network of type vxlan that has peers has one more link on its bridge: the
+// tunnels to these hosts, for Options.Tunnel. Frames for everyone, and for those
+// whose place is not known, go to each peer, and to nobody else; where an address
+// is the kernel learns. What comes in is taken only when both the sender and
+// the segment are those of a peer in that very network, so that a host which
+// did not hear yet of the end of a network reaches no other network, and
+// packets that guests send to the port of tunnels by way of the host are
+// dropped. Filters are on the ports, at both ends. DHCP, metadata and the
+// host's own address on an external network are each host's own: nothing of
+// them goes through tunnels. Who has no port security may take the addresses of
+// others on the same network, as seen from other hosts: on a host itself, the
+// places of its own ports and routers are fixed.
+//
+// Networks should be 50 bytes smaller than the underlay (Host.TunnelMTU);
+// larger packets arrive in fragments of the underlay.
+//
 // # What outlives the process
 //
 // Links, filters and namespaces do. Each object's spec is a file (0600) in the
@@ -47,8 +65,9 @@
 // other rules drop forwarded packets (Docker sets such a policy) has to let
 // those from bridges to themselves pass.
 //
-// Tunnels between hosts are not there yet: a network of type vxlan is what this
-// host has of it. IPv6 is not either: no IPv6 packet passes a port with port
-// security, whatever its rules and pairs say, and networks, ports and routers
-// with IPv6 addresses are refused.
+// The kernel's VXLAN, and UDP port 4789 open between hosts, for tunnels.
+//
+// IPv6 is not there: no IPv6 packet passes a port with port security, whatever
+// its rules and pairs say, and networks, ports and routers with IPv6 addresses
+// are refused.
 package linuxnet

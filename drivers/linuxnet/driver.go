@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,8 @@ import (
 // maxMTU is that of the kernel's bridges and taps.
 const maxMTU = 65521
 
-// networkTypes are those that a single host can carry.
+// networkTypes are those that a host can carry. Without a tunnel address, vxlan
+// is what this host alone has of it.
 var networkTypes = []string{"local", "flat", "vxlan"}
 
 // Options are what is not the default of a Driver.
@@ -36,7 +38,10 @@ type Options struct {
 	// namespace no other driver's and no other links'. "cml"
 	Prefix    string
 	Namespace string // network namespace of bridges and taps, by name or path; the process's own
-	Logger    *slog.Logger
+	// Tunnel is an IPv4 address of a link of this host, at which other hosts
+	// reach it. Without one networks end at this host.
+	Tunnel netip.Addr
+	Logger *slog.Logger
 }
 
 func (o Options) filled() (Options, error) {
@@ -46,6 +51,9 @@ func (o Options) filled() (Options, error) {
 	o.Name, o.Prefix = cmp.Or(o.Name, "localhost"), cmp.Or(o.Prefix, "cml")
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Tunnel.IsValid() && !o.Tunnel.Is4() {
+		return o, fmt.Errorf("linuxnet: the tunnel address %s is no IPv4 address", o.Tunnel)
 	}
 	if !prefixes.MatchString(o.Prefix) {
 		return o, fmt.Errorf("linuxnet: prefix %q is not two or three small letters", o.Prefix)
@@ -63,6 +71,8 @@ type Driver struct {
 	lock   *os.File
 	filter *filter.Filter
 	guests guests
+	// tunnelMTU is what fits into a tunnel; 0 without tunnels.
+	tunnelMTU int
 
 	mu       sync.Mutex // one change at a time
 	records  records
@@ -136,6 +146,9 @@ func (d *Driver) open(stateDir string) (err error) {
 	if err := d.space.Need("bridge/bridge-nf-call-iptables", "1"); err != nil {
 		return fmt.Errorf("linuxnet: security groups need the kernel's br_netfilter: %w", err)
 	}
+	if d.tunnelMTU, err = d.findTunnel(); err != nil {
+		return fmt.Errorf("linuxnet: %w", err)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.adopt()
@@ -191,7 +204,7 @@ func closeAll[T io.Closer](all map[string]T) error {
 func (d *Driver) Describe(ctx context.Context) (network.Host, error) {
 	return network.Host{
 		Name: d.o.Name, Technology: "linuxnet", VIFType: "tap", MaxMTU: maxMTU,
-		NetworkTypes: slices.Clone(networkTypes),
+		NetworkTypes: slices.Clone(networkTypes), Tunnel: d.o.Tunnel, TunnelMTU: d.tunnelMTU,
 	}, ctx.Err()
 }
 

@@ -31,7 +31,14 @@ type machine struct {
 	driver *Driver
 	wires  map[string]*wire  // by place
 	stacks map[string]*stack // by port
-	out    chan networktest.Delivery
+	out    chan delivery
+	other  *machine // that this one's tunnels reach
+}
+
+// delivery is one at a machine.
+type delivery struct {
+	networktest.Delivery
+	at *machine
 }
 
 // wire is where a guest, or the host itself, sends and gets frames.
@@ -51,7 +58,7 @@ func newMachine(t testing.TB) *machine {
 	space, err := namespace.Create(name)
 	require.NoError(t, err)
 	m := &machine{
-		t: t, space: space, dir: filepath.Join(t.TempDir(), "network"), wires: map[string]*wire{}, stacks: map[string]*stack{}, out: make(chan networktest.Delivery, 1000),
+		t: t, space: space, dir: filepath.Join(t.TempDir(), "network"), wires: map[string]*wire{}, stacks: map[string]*stack{}, out: make(chan delivery, 1000),
 		opts: Options{Name: "hv1", Prefix: string(letters), Namespace: name, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))},
 	}
 	t.Cleanup(func() {
@@ -70,7 +77,7 @@ func (m *machine) silence() {
 	require.NoError(m.t, err)
 	table := nft.Table{Name: "silence", Family: nftables.TableFamilyIPv4}
 	b.Renew(table)
-	b.Base(table, "input", nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookInput, Drop: true})
+	b.Base(table, "input", nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookInput, Drop: true}, nft.Of(nft.VXLAN, nft.Accept))
 	require.NoError(m.t, b.Commit())
 }
 
@@ -174,7 +181,7 @@ func (m *machine) run(id string, receive func([]byte) (int, error), send func([]
 				return
 			}
 			if f, known := decode(buf[:n]); known {
-				m.out <- networktest.Delivery{Place: id, Frame: f}
+				m.out <- delivery{networktest.Delivery{Place: id, Frame: f}, m}
 				continue
 			}
 			select {
@@ -189,6 +196,9 @@ func (m *machine) run(id string, receive func([]byte) (int, error), send func([]
 // Send puts a frame in and gives what comes out, until nothing comes for a while.
 func (m *machine) Send(_ *testing.T, place string, f frame.Frame) (out []networktest.Delivery) {
 	m.connect()
+	if m.other != nil {
+		m.other.connect()
+	}
 	m.collect(f, time.Millisecond)
 	if w := m.wires[place]; w != nil {
 		require.NoError(m.t, w.send(encode(f)))
@@ -200,8 +210,8 @@ func (m *machine) collect(f frame.Frame, quiet time.Duration) (out []networktest
 	for {
 		select {
 		case d := <-m.out:
-			if !m.answered(d) && !m.chatter(d, f) {
-				out = append(out, d)
+			if !d.at.answered(d.Delivery) && !d.at.chatter(d.Delivery, f) {
+				out = append(out, d.Delivery)
 			}
 		case <-time.After(quiet):
 			return out
@@ -226,9 +236,14 @@ func (m *machine) answered(d networktest.Delivery) bool {
 }
 
 func (m *machine) isGuest(mac string) bool {
-	for _, p := range m.driver.records.ports.All() {
-		if p.MAC == mac {
-			return true
+	for _, on := range []*machine{m, m.other} {
+		if on == nil {
+			continue
+		}
+		for _, p := range on.driver.records.ports.All() {
+			if p.MAC == mac {
+				return true
+			}
 		}
 	}
 	return false

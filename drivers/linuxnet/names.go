@@ -22,6 +22,7 @@ const (
 	metadataAt = "m" // both ends of the metadata service's leg
 	hostPlug   = "p" // the end in the bridge of the host's leg
 	host       = "h" // the host's own end
+	tunnel     = "v" // VXLAN to other hosts
 )
 
 // The kinds of namespaces.
@@ -52,7 +53,7 @@ func (n names) link(kind, id string) string {
 
 // ours matches the names that link gives.
 func (n names) ours() *regexp.Regexp {
-	return regexp.MustCompile("^" + n.prefix + "[btrmph][0-9a-f]{11}$")
+	return regexp.MustCompile("^" + n.prefix + "[btrmphv][0-9a-f]{11}$")
 }
 
 // space names the namespace of one kind for an object.
@@ -65,7 +66,8 @@ func (n names) isSpace(name string) bool {
 
 func (n names) filter() filter.Names {
 	p := n.prefix
-	return filter.Names{Table: "cumulite-" + p, Links: p, Bridges: p + bridge, Taps: p + tap, Metadata: p + metadataAt}
+	return filter.Names{Table: "cumulite-" + p, Links: p, Bridges: p + bridge, Taps: p + tap, Metadata: p + metadataAt,
+		Tunnels: p + tunnel, Plugs: p + hostPlug, Hosts: p + host}
 }
 
 // checkID refuses what no name can be made of.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/cumulite/cumulite/drivers/linuxnet/filter"
 	"github.com/cumulite/cumulite/drivers/linuxnet/namespace"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/errs"
@@ -34,7 +33,7 @@ func (d *Driver) EnsureNetwork(ctx context.Context, spec network.NetworkSpec) er
 		if there && spec.Generation < old.Spec.Generation {
 			return nil
 		}
-		if err := checkNetwork(spec); err != nil {
+		if err := first(checkNetwork(spec), d.checkTunnel(spec)); err != nil {
 			return err
 		}
 		rec := networkRecord{Spec: spec, Zone: old.Zone}
@@ -61,7 +60,7 @@ func (d *Driver) EnsureNetwork(ctx context.Context, spec network.NetworkSpec) er
 
 // same tells whether a spec changes nothing for those on the network.
 func same(a, b network.NetworkSpec) bool {
-	a.Generation, a.Operation = b.Generation, b.Operation
+	a.Generation, a.Operation, a.Peers = b.Generation, b.Operation, b.Peers
 	return reflect.DeepEqual(a, b)
 }
 
@@ -115,7 +114,10 @@ func (d *Driver) applyNetwork(rec networkRecord) (made bool, err error) {
 	if err != nil {
 		return made, err
 	}
-	if err := d.filter.SetBridge(spec.ID, filter.Bridge{Link: name, Zone: rec.Zone}); err != nil {
+	if err := d.filter.SetBridge(spec.ID, d.filteredBridge(rec)); err != nil {
+		return made, err
+	}
+	if err := d.applyTunnel(spec, br); err != nil {
 		return made, err
 	}
 	if err := setUp(d.space, br, !spec.Disabled); err != nil { // a bridge that is down forwards nothing
@@ -202,7 +204,7 @@ func (d *Driver) RemoveNetwork(ctx context.Context, id string) error {
 		if err := d.removeMetadata(id); err != nil {
 			return err
 		}
-		for _, kind := range []string{hostPlug, bridge} {
+		for _, kind := range []string{hostPlug, tunnel, bridge} {
 			if err := remove(d.space, d.names.link(kind, id)); err != nil {
 				return err
 			}

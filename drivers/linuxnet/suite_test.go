@@ -9,11 +9,17 @@ import (
 
 func TestConformance(t *testing.T) {
 	networktest.Run(t, func(t *testing.T) networktest.Harness {
-		m := newMachine(t)
-		return networktest.Harness{
-			Open:     func(*testing.T) network.Driver { return m.open() },
-			Send:     m.Send,
-			Metadata: m.Metadata,
-		}
+		m := newTunnelled(t)
+		h := m.harness()
+		h.Second = func(*testing.T) networktest.Harness { return m.second().harness() }
+		return h
 	})
+}
+
+func (m *machine) harness() networktest.Harness {
+	return networktest.Harness{
+		Open:     func(*testing.T) network.Driver { return m.open() },
+		Send:     m.Send,
+		Metadata: m.Metadata,
+	}
 }

@@ -142,7 +142,7 @@ func testApartBetweenHosts(p *pair) {
 	// A host that has a network still whose segment another got meanwhile.
 	old, late := p.networkSpec("10.1.0.0/24"), p.networkSpec("10.1.0.0/24")
 	old.Type, old.Segment, old.Peers = "vxlan", 9, []netip.Addr{p.tunnel[1]}
-	late.Type, late.Segment = "vxlan", 9
+	late.Type, late.Segment, late.Peers = "vxlan", 9, []netip.Addr{netip.MustParseAddr("192.0.2.99")}
 	p.ensureNetwork(old)
 	p.other.ensureNetwork(late)
 	d, e := p.port(old, 13, g), p.other.port(late, 14, g)
@@ -198,25 +198,22 @@ func testServicesOfEachHost(p *pair) {
 	loose := p.other.portSpec(n, 12)
 	loose.PortSecurity = false // it would hear what is asked across
 	p.other.ensurePort(loose)
-	for s, port := range map[*suite]network.PortSpec{p.suite: a, p.other: b} {
+	ports := map[*suite]network.PortSpec{p.suite: a, p.other: b}
+	for s, port := range ports {
 		offer := s.discover(port)
 		require.NotNil(p, offer)
 		require.Equal(p, port.Addresses[0].IP.String(), offer.YourIPAddr.String())
-		path := "openstack/latest/meta_data.json"
+	}
+	asked := broadcast(frame.Frame{Kind: frame.WhoHas, SrcMAC: a.MAC, Src: a.Addresses[0].IP, Dst: netip.MustParseAddr("169.254.169.254")})
+	for _, d := range p.machine.Send(p.T, a.ID, asked) {
+		require.Equal(p, a.ID, d.Place, "who is the metadata service is asked on one's own host")
+	}
+	const path = "openstack/latest/meta_data.json"
+	for s, port := range ports {
 		require.NoError(p, s.SetMetadata(p.Context(), port.ID, network.Metadata{Files: map[string][]byte{path: []byte(port.ID)}}))
 		got, there := s.machine.Metadata(p.T, port.ID, "/"+path)
 		require.True(p, there)
 		require.Equal(p, port.ID, string(got))
-	}
-	for _, port := range []network.PortSpec{a, loose} {
-		on, far := p.suite, b.ID
-		if port.ID == loose.ID {
-			on, far = p.other, a.ID
-		}
-		asked := frame.Frame{Kind: frame.WhoHas, SrcMAC: port.MAC, DstMAC: frame.Broadcast, Src: port.Addresses[0].IP, Dst: netip.MustParseAddr("169.254.169.254")}
-		for _, d := range on.machine.Send(p.T, port.ID, asked) {
-			require.NotEqual(p, far, d.Place, "who is the metadata service is asked on one's own host")
-		}
 	}
 }
 

@@ -11,13 +11,16 @@ import (
 
 // The places of the base chains, in the order in which a frame meets them.
 // Connections are looked up at -200 in the IP family, which is at 0 in the
-// bridge family's prerouting.
+// bridge family's prerouting; in its forward, what is shown to the IP family at 0
+// comes back behind all chains there.
 var (
 	atSender  = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookPrerouting, Priority: -300}
 	atZone    = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookPrerouting, Priority: -450} // before fragments are joined
 	atState   = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookPrerouting, Priority: -150}
 	atLeaving = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookPrerouting, Priority: 100}
 	atHost    = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookInput, Priority: 0}
+	atAcross  = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookForward, Priority: -100}
+	atForward = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookForward, Priority: 0}
 	atComing  = nft.Hook{Type: nftables.ChainTypeFilter, At: nftables.ChainHookPostrouting, Priority: 0}
 )
 
@@ -38,6 +41,7 @@ type layout struct {
 	Names
 	frames, packets                 nft.Table
 	senders, leaving, coming, zones nft.Set
+	tunnels, segments               nft.Set
 }
 
 func layoutOf(n Names) layout {
@@ -49,6 +53,9 @@ func layoutOf(n Names) layout {
 		leaving: nft.Set{Table: frames, Name: "leaving", Kind: nft.LinkVerdicts},
 		coming:  nft.Set{Table: frames, Name: "coming", Kind: nft.LinkVerdicts},
 		zones:   nft.Set{Table: packets, Name: "zones", Kind: nft.LinkZones},
+
+		tunnels:  nft.Set{Table: packets, Name: "tunnels", Kind: nft.Tunnels},
+		segments: nft.Set{Table: packets, Name: "segments", Kind: nft.Segments},
 	}
 }
 
@@ -56,7 +63,7 @@ func layoutOf(n Names) layout {
 // knows sends and gets nothing. The host itself gets nothing from a bridge:
 // where it is on a network, it has a link of its own plugged in.
 func (l layout) base(b *nft.Batch) {
-	for _, s := range []nft.Set{l.senders, l.leaving, l.coming, l.zones} {
+	for _, s := range []nft.Set{l.senders, l.leaving, l.coming, l.zones, l.tunnels, l.segments} {
 		b.Set(s)
 	}
 	b.Base(l.frames, "sender", atSender,
@@ -76,6 +83,7 @@ func (l layout) base(b *nft.Batch) {
 		nft.Of(nft.Out.Begins(l.Metadata), nft.Drop),
 		nft.Out.Verdict(l.coming.Name),
 		nft.Of(nft.Out.Begins(l.Taps), nft.Drop))
+	l.baseTunnels(b)
 
 	b.Base(l.packets, "zone", atZone, nft.In.Zone(l.zones.Name))
 	b.Base(l.packets, "state", atState,
@@ -83,12 +91,38 @@ func (l layout) base(b *nft.Batch) {
 		nft.Of(nft.In.Begins(l.Bridges), nft.Established, nft.Answering, nft.Mark(answer)))
 }
 
+// baseTunnels says what goes to and comes from other hosts. The services of a
+// host are for its own ports: the metadata service and the host itself have the
+// same addresses everywhere. A segment that is ours is taken from its peers
+// only; what guests send by way of the host is never taken for a tunnel.
+func (l layout) baseTunnels(b *nft.Batch) {
+	toService := func(r ...nft.Rule) nft.Rule { return nft.Of(nft.Out.Begins(l.Tunnels), nft.Of(r...), nft.Drop) }
+	b.Base(l.frames, "tunnel", atAcross,
+		toService(nft.In.Begins(l.Metadata)), toService(nft.In.Begins(l.Plugs)),
+		toService(nft.IPv4, nft.Dest(metadata)), toService(nft.ARP, nft.ARPTarget(metadata)),
+		nft.Of(nft.In.Begins(l.Tunnels), nft.Out.Begins(l.Plugs), nft.Drop),
+		nft.Of(nft.Out.Begins(l.Tunnels), nft.Unmark(answer)))
+	guests := nft.Of(nft.VXLAN, nft.In.Begins(l.Hosts), nft.Drop)
+	b.Base(l.packets, "tunnel", atHost, guests,
+		nft.Of(nft.VXLAN, nft.TunnelIn(l.tunnels.Name), nft.Accept),
+		nft.Of(nft.VXLAN, nft.SegmentIn(l.segments.Name), nft.Drop))
+	b.Base(l.packets, "forward", atForward, guests)
+}
+
 func (l layout) setBridge(b *nft.Batch, br Bridge) {
 	b.Add(l.zones, nft.Link{Name: br.Link, Zone: br.Zone})
+	if br.Segment > 0 {
+		b.AddSegment(l.segments, br.Segment)
+		b.AddTunnels(l.tunnels, br.Segment, br.Peers)
+	}
 }
 
 func (l layout) removeBridge(b *nft.Batch, br Bridge) {
 	b.Take(l.zones, nft.Link{Name: br.Link, Zone: br.Zone})
+	if br.Segment > 0 {
+		b.TakeSegment(l.segments, br.Segment)
+		b.TakeTunnels(l.tunnels, br.Segment, br.Peers)
+	}
 }
 
 // The names of a port's chains.

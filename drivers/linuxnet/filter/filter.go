@@ -37,6 +37,9 @@ type Names struct {
 	Bridges  string
 	Taps     string
 	Metadata string
+	Tunnels  string // to other hosts
+	Plugs    string // of the host itself, on the bridge
+	Hosts    string // the host's own ends of them
 }
 
 // answer is the mark of packets that answer a connection, or are about one.
@@ -46,6 +49,10 @@ const answer = 0x10000000
 type Bridge struct {
 	Link string
 	Zone uint16 // of its connections, no other bridge's
+	// Segment is that of the bridge's VXLAN tunnels, no other bridge's, and
+	// Peers are those that they come from, each once.
+	Segment int
+	Peers   []netip.Addr
 }
 
 // Port is a guest's place on a bridge.
@@ -221,7 +228,7 @@ func (f *Filter) SetBridge(id string, br Bridge) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old, was := f.bridges[id]
-	if was && old == br && !f.stale {
+	if was && reflect.DeepEqual(old, br) && !f.stale {
 		return nil
 	}
 	back := put(f.bridges, id, br)

@@ -120,7 +120,12 @@ const (
 	Addresses Kind = iota
 	LinkVerdicts
 	LinkZones
+	Tunnels // of VXLAN: from whom, with which segment
+	Segments
 )
+
+// fromTo is an IPv4 address and a segment, as sets hold them.
+var fromTo = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeMark)
 
 func (s Set) nft(id uint32) *nftables.Set {
 	set := &nftables.Set{ID: id, Table: s.Table.nft(), Name: s.Name, KeyType: nftables.TypeIFName}
@@ -131,6 +136,10 @@ func (s Set) nft(id uint32) *nftables.Set {
 		set.IsMap, set.DataType = true, nftables.TypeVerdict
 	case LinkZones:
 		set.IsMap, set.DataType = true, nftables.TypeInetService // 16 bits, as a zone
+	case Tunnels:
+		set.KeyType = fromTo
+	case Segments:
+		set.KeyType = nftables.TypeMark
 	}
 	return set
 }
@@ -179,6 +188,39 @@ func (b *Batch) Add(s Set, l Link) { b.keep(b.conn.SetAddElements(s.nft(0), l.el
 // Take takes a link out of a map that it is in.
 func (b *Batch) Take(s Set, l Link) {
 	b.keep(b.conn.SetDeleteElements(s.nft(0), l.element(s.Kind)))
+}
+
+// AddTunnels puts where packets of a segment come from in a set of Tunnels; the
+// same twice is harmless.
+func (b *Batch) AddTunnels(s Set, segment int, from []netip.Addr) {
+	b.keep(b.conn.SetAddElements(s.nft(0), tunnels(segment, from)))
+}
+
+// TakeTunnels takes out of a set of Tunnels what is in it.
+func (b *Batch) TakeTunnels(s Set, segment int, from []netip.Addr) {
+	b.keep(b.conn.SetDeleteElements(s.nft(0), tunnels(segment, from)))
+}
+
+func tunnels(segment int, from []netip.Addr) (all []nftables.SetElement) {
+	for _, a := range from {
+		all = append(all, nftables.SetElement{Key: append(a.AsSlice(), onWire(segment)...)})
+	}
+	return all
+}
+
+// AddSegment puts a segment in a set; the same twice is harmless.
+func (b *Batch) AddSegment(s Set, segment int) {
+	b.keep(b.conn.SetAddElements(s.nft(0), []nftables.SetElement{{Key: onWire(segment)}}))
+}
+
+// TakeSegment takes a segment out of a set that it is in.
+func (b *Batch) TakeSegment(s Set, segment int) {
+	b.keep(b.conn.SetDeleteElements(s.nft(0), []nftables.SetElement{{Key: onWire(segment)}}))
+}
+
+// onWire is a segment as a register holds it that its three bytes were loaded into.
+func onWire(segment int) []byte {
+	return []byte{byte(segment >> 16), byte(segment >> 8), byte(segment), 0}
 }
 
 func (b *Batch) keep(err error) {

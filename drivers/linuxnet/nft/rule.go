@@ -176,6 +176,29 @@ func DestPorts(from, to int) Rule {
 	}
 }
 
+// VXLANPort is where hosts get what comes through VXLAN tunnels.
+const VXLANPort = 4789
+
+// VXLAN matches what goes through VXLAN tunnels, by the IP packet around it.
+var VXLAN = Of(Protocol(unix.IPPROTO_UDP), DestPorts(VXLANPort, VXLANPort))
+
+// segment loads the segment of a VXLAN packet into a register.
+func segment(register uint32) expr.Any {
+	const behindUDP = 8 + 4
+	return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: behindUDP, Len: 3}
+}
+
+// TunnelIn narrows VXLAN to what comes from where a set of Tunnels says.
+func TunnelIn(set string) Rule {
+	const second = 9 // the four bytes behind the first register's first four
+	return Rule{load(expr.PayloadBaseNetworkHeader, 12, 4), segment(second), &expr.Lookup{SourceRegister: 1, SetName: set}}
+}
+
+// SegmentIn narrows VXLAN to segments in a set.
+func SegmentIn(set string) Rule {
+	return Rule{segment(1), &expr.Lookup{SourceRegister: 1, SetName: set}}
+}
+
 // ICMPType matches the type of an ICMP packet.
 func ICMPType(n int) Rule { return field(expr.PayloadBaseTransportHeader, 0, []byte{byte(n)}) }
 
