@@ -22,5 +22,5 @@ func (c *Cloud) examine(ctx context.Context, o doctor.Options) (doctor.Report, e
 
 // invariants are those of all parts, in the order in which they are mended.
 func (c *Cloud) invariants() []doctor.Invariant {
-	return slices.Concat(c.Network.Invariants(), c.Compute.Invariants())
+	return slices.Concat(c.ops.Invariants(), c.events.Invariants(), c.Identity.Invariants(), c.Image.Invariants(), c.Network.Invariants(), c.Compute.Invariants())
 }

@@ -64,16 +64,16 @@ func (s *Service) removeLost(ctx context.Context, tx *store.Tx, id string) error
 // loose are the ends of routers and floating addresses that lead nowhere.
 func (s *Service) loose() []doctor.Rows {
 	return []doctor.Rows{
-		{DB: s.DB, Noun: "port", Args: []any{OwnerGateway, OwnerFloatingIP}, Find: `SELECT id, 'the router or floating address that it was made for is no more' AS says FROM network_ports AS p
-			WHERE project_id = '' AND (device_owner = ? AND NOT EXISTS (SELECT 1 FROM network_routers AS r WHERE r.gateway_port_id = p.id)
-			OR device_owner = ? AND NOT EXISTS (SELECT 1 FROM network_floatingips AS f WHERE f.floating_port_id = p.id))`, Mend: s.removeOwn},
-		{DB: s.DB, Noun: "port", Args: []any{OwnerInterface}, Find: `SELECT id, 'the router that it is said to be of is no more' AS says FROM network_ports AS p
-			WHERE device_owner = ? AND NOT EXISTS (SELECT 1 FROM network_routers AS r WHERE r.id = p.device_id)`, Mend: s.disown},
 		{DB: s.DB, Noun: "router", Find: `SELECT id, 'the port of its gateway is no more' AS says FROM network_routers
 			WHERE gateway_network_id <> '' AND NOT EXISTS (SELECT 1 FROM network_ports AS p WHERE p.id = network_routers.gateway_port_id)`, Mend: s.renewGateway},
 		{DB: s.DB, Noun: "floating address", Find: `SELECT id, 'its port does not have its address' AS says FROM network_floatingips
 			WHERE NOT EXISTS (SELECT 1 FROM network_ports AS p JOIN network_allocations AS a ON a.port_id = p.id
 				WHERE p.id = network_floatingips.floating_port_id AND a.ip = network_floatingips.address)`, Mend: s.renewFloatingPort},
+		{DB: s.DB, Noun: "port", Args: []any{OwnerGateway, OwnerFloatingIP}, Find: `SELECT id, 'the router or floating address that it was made for is no more' AS says FROM network_ports AS p
+			WHERE project_id = '' AND (device_owner = ? AND NOT EXISTS (SELECT 1 FROM network_routers AS r WHERE r.gateway_port_id = p.id)
+			OR device_owner = ? AND NOT EXISTS (SELECT 1 FROM network_floatingips AS f WHERE f.floating_port_id = p.id))`, Mend: s.removeOwn},
+		{DB: s.DB, Noun: "port", Args: []any{OwnerInterface}, Find: `SELECT id, 'the router that it is said to be of is no more' AS says FROM network_ports AS p
+			WHERE device_owner = ? AND NOT EXISTS (SELECT 1 FROM network_routers AS r WHERE r.id = p.device_id)`, Mend: s.disown},
 		{DB: s.DB, Noun: "floating address", Find: `SELECT id, 'it leads to what is no more' AS says FROM network_floatingips
 			WHERE port_id <> '' AND (NOT EXISTS (SELECT 1 FROM network_routers AS r WHERE r.id = network_floatingips.router_id)
 				OR NOT EXISTS (SELECT 1 FROM network_allocations AS a WHERE a.port_id = network_floatingips.port_id AND a.ip = network_floatingips.fixed_ip))`, Mend: s.leadNowhere},
@@ -98,19 +98,24 @@ func (s *Service) disown(ctx context.Context, tx *store.Tx, id string) error {
 	return ports.update(ctx, s, tx, p, "device_id", "device_owner")
 }
 
-// renewGateway gives a router a port on its gateway's network again.
+// renewGateway gives a router the port that is its gateway, or a new one.
 func (s *Service) renewGateway(ctx context.Context, tx *store.Tx, id string) error {
 	r, err := store.Get[Router](ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	around, err := subnetsOf(ctx, tx, r.GatewayNetworkID)
+	var had []Port
+	err = tx.NewSelect().Model(&had).Where("device_id = ? AND device_owner = ? AND network_id = ?", id, OwnerGateway, r.GatewayNetworkID).Limit(1).Scan(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.addGateway(ctx, tx, r, Gateway{NetworkID: r.GatewayNetworkID}, around); err != nil {
-		return err
+	if len(had) == 0 {
+		had = []Port{{NetworkID: r.GatewayNetworkID, DeviceID: id, DeviceOwner: OwnerGateway, AdminStateUp: true}}
+		if err := s.insertPort(ctx, tx, &had[0], nil, s.count); err != nil {
+			return err
+		}
 	}
+	r.GatewayPortID = had[0].ID
 	if err := routers.update(ctx, s, tx, r, "gateway_port_id"); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type Invariant struct {
 	// the cloud's size.
 	Check func(ctx context.Context) ([]Finding, error)
 	Deep  bool // it reads all bytes of something: only on request
+	Busy  bool // it holds of a cloud at work only, since it is kept by what that does now and then
 }
 
 // Finding is one thing that does not hold.
@@ -67,7 +68,11 @@ func (r Report) Held() bool {
 }
 
 // Options say how to examine.
-type Options struct{ Repair, Deep bool }
+type Options struct {
+	Repair bool
+	Deep   bool
+	Rest   bool // nobody is at work
+}
 
 const (
 	pause  = 300 * time.Millisecond // between two looks
@@ -77,7 +82,7 @@ const (
 // Examine checks the invariants, looks twice at what it finds, and repairs it
 // if that is wanted. What repairs bring to light is in the report, too.
 func Examine(ctx context.Context, all []Invariant, o Options) Report {
-	all = slices.DeleteFunc(slices.Clone(all), func(i Invariant) bool { return i.Deep && !o.Deep })
+	all = slices.DeleteFunc(slices.Clone(all), func(i Invariant) bool { return i.Deep && !o.Deep || i.Busy && o.Rest })
 	results := look(ctx, all)
 	for i := 0; o.Repair && i < rounds && repair(ctx, results); i++ {
 		follow(results, look(ctx, all))

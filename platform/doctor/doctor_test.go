@@ -96,12 +96,18 @@ func TestWhatCannotBeExaminedIsNotHeld(t *testing.T) {
 	require.False(t, report.Held())
 }
 
-func TestDeepInvariantsAreExaminedOnRequest(t *testing.T) {
+func TestSomeInvariantsAreExaminedOnRequestOrOfACloudAtWork(t *testing.T) {
 	w := &ward{}
-	deep := w.invariant("deep")
-	deep.Deep = true
-	all := []doctor.Invariant{deep, w.invariant("shallow")}
-	require.Len(t, doctor.Examine(t.Context(), all, doctor.Options{}).Results, 1)
-	require.Len(t, doctor.Examine(t.Context(), all, doctor.Options{Deep: true}).Results, 2)
+	deep, busy := w.invariant("deep"), w.invariant("busy")
+	deep.Deep, busy.Busy = true, true
+	all := []doctor.Invariant{deep, busy, w.invariant("always")}
+	names := func(o doctor.Options) (names []string) {
+		for _, r := range doctor.Examine(t.Context(), all, o).Results {
+			names = append(names, r.Name)
+		}
+		return names
+	}
+	require.Equal(t, []string{"busy", "always"}, names(doctor.Options{}))
+	require.Equal(t, []string{"deep", "always"}, names(doctor.Options{Deep: true, Rest: true}))
 	require.Equal(t, "deep", all[0].Name, "the caller's list is left alone")
 }
