@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cumulite/cumulite/cloud/fleet"
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/identity"
 	"github.com/cumulite/cumulite/image"
@@ -55,13 +56,13 @@ type Options struct {
 	AdminPassword secret.String
 	// ReplacePassword replaces a stored password of admin that is another one.
 	ReplacePassword bool
-	// PasswordCost is identity.Options.PasswordCost. An ephemeral cloud's default is the least.
-	PasswordCost int
 	// Users are there from the start, besides admin.
 	Users []identity.BootstrapUser
 
 	// Hosts gives the drivers of hosts. Default: one simulated host, "sim".
 	Hosts func(HostDeps) (Hosts, error)
+	// Fleet says where hosts of their own join and connect. nil: nowhere.
+	Fleet *fleet.Options
 	// HostDir is where drivers keep what is theirs. Default: a folder in Dir.
 	// Drivers whose programs run as other users need one outside, as nobody
 	// but its owner can pass Dir.
@@ -101,6 +102,7 @@ type Cloud struct {
 	Image    *image.Service
 	Network  *network.Service
 	Compute  *compute.Service
+	Fleet    *fleet.Fleet // nil without Options.Fleet
 
 	o       Options
 	dir     *directory
@@ -167,6 +169,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	for name, run := range map[string]func(context.Context) error{
 		"operations": c.ops.Run, "events": c.events.Run,
 		"identity": c.Identity.Run, "network": c.Network.Run, "compute": c.Compute.Run,
+		"fleet": c.runFleet, "hosts": c.serveFleet,
 	} {
 		group.Go(func() error {
 			if err := run(ctx); err != nil {
@@ -188,6 +191,9 @@ func (c *Cloud) Healthy(ctx context.Context) error {
 // run on. An ephemeral cloud is gone afterwards.
 func (c *Cloud) Close() error {
 	var all []error
+	if c.Fleet != nil {
+		c.Fleet.Close()
+	}
 	if c.hosts.Close != nil {
 		all = append(all, c.hosts.Close())
 	}

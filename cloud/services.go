@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 
+	"github.com/cumulite/cumulite/cloud/fleet"
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/drivers/file/fileimage"
 	"github.com/cumulite/cumulite/identity"
@@ -31,7 +32,7 @@ func (c *Cloud) openState(ctx context.Context) error {
 		return err
 	}
 	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger, Fault: c.o.Faults.Store}, event.Migrations(), flow.Migrations(), quota.Migrations(),
-		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations())
+		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations(), fleet.Migrations())
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (c *Cloud) openState(ctx context.Context) error {
 }
 
 func (c *Cloud) openServices(ctx context.Context) error {
-	for _, open := range []func(context.Context) error{c.openIdentity, c.openImage, c.openNetwork, c.openCompute} {
+	for _, open := range []func(context.Context) error{c.openIdentity, c.openImage, c.openNetwork, c.openCompute, c.openFleet} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -55,8 +56,8 @@ func (c *Cloud) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := &identity.Options{Policy: c.o.Policy, Logger: c.o.Logger, PasswordCost: c.o.PasswordCost}
-	if o.PasswordCost == 0 && c.dir.ephemeral {
+	o := &identity.Options{Policy: c.o.Policy, Logger: c.o.Logger}
+	if c.dir.ephemeral {
 		o.PasswordCost = ephemeralCost
 	}
 	c.Identity, err = identity.New(identity.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Keys: keys}, o)

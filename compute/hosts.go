@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cumulite/cumulite/platform/auth"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -156,3 +157,11 @@ func (s *Service) learn(ctx context.Context) error {
 // hostsMark tells whether any host's row was changed: each change raises its
 // version. Claims do not, which are judged by the rows anyway.
 type hostsMark struct{ count, last, versions int64 }
+
+// UsesImage tells whether a server on a host is made of an image. For services only.
+func (s *Service) UsesImage(ctx context.Context, host, imageID string) (bool, error) {
+	if !auth.From(ctx).HasRole(auth.ServiceRole) {
+		return false, errs.Forbiddenf("Only services may do this.")
+	}
+	return s.DB.Read().NewSelect().Model((*Server)(nil)).Where("host = ? AND image_id = ?", host, imageID).Exists(ctx)
+}

@@ -12,6 +12,8 @@ type commands struct {
 	Config `embed:""`
 
 	Run runCommand `cmd:"" default:"1" help:"Run the cloud. This is what is done when no command is named."`
+
+	HostToken hostTokenCommand `cmd:"" help:"Make a token with which a machine joins as a host, once, and print it."`
 }
 
 // command is one of them.

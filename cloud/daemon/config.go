@@ -14,11 +14,17 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/cumulite/cumulite/cloud"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/yaml"
 )
 
-const simulated = "sim"
+// Names of drivers that mean something here. With none this machine is only a
+// controller, of hosts elsewhere.
+const (
+	simulated = "sim"
+	none      = "none"
+)
 
 // Config is what is said on the command line, in the environment or in the
 // file named by --config, in this order of precedence. The file is YAML and
@@ -34,6 +40,8 @@ type Config struct {
 	Config        kong.ConfigFlag `help:"YAML file with any of these settings." placeholder:"FILE"`
 	AdminPassword string          `help:"The administrator's password. Default: the one in clouds.yaml, or a random one." env:"CUMULITE_ADMIN_PASSWORD" placeholder:"PW"`
 	Policy        string          `help:"YAML file with rules of oslo.policy that replace the defaults." placeholder:"FILE"`
+	HostsListen   string          `help:"Address where hosts of their own join and pull images; they connect to the next port, and other controllers to the one after. Default: nowhere." placeholder:"HOST:PORT"`
+	HostsAddress  string          `help:"Name or address by which hosts and other controllers reach this machine. Default: that of --hosts-listen." placeholder:"HOST"`
 	Host          string          `help:"Name of this host. Default: the machine's." placeholder:"NAME"`
 	Hypervisor    string          `help:"What runs servers: ${hypervisors}." enum:"${hypervisors}" default:"sim"`
 	Network       string          `help:"What makes networks real: ${networks}." enum:"${networks}" default:"sim"`
@@ -68,7 +76,7 @@ func parse(args []string, drivers Drivers, stdout io.Writer) (c Config, do comma
 }
 
 func names[T any](m map[string]T) string {
-	return strings.Join(slices.Sorted(maps.Keys(m)), ",")
+	return strings.Join(append(slices.Sorted(maps.Keys(m)), none), ",")
 }
 
 // complete fills in what depends on the machine.
@@ -76,7 +84,15 @@ func (c *Config) complete() (err error) {
 	if err := c.placeOperator(); err != nil {
 		return err
 	}
-	if c.Ephemeral && (c.Hypervisor != simulated || c.Network != simulated) {
+	if c.HostsListen != "" {
+		if _, err := cloud.FleetAt(c.HostsListen, c.HostsAddress); err != nil {
+			return err
+		}
+	}
+	if (c.Hypervisor == none) != (c.Network == none) {
+		return errs.Invalidf("a machine is a host with both a hypervisor and a network, or with none of them")
+	}
+	if c.Ephemeral && c.Hypervisor != none && (c.Hypervisor != simulated || c.Network != simulated) {
 		return errs.Invalidf("--ephemeral keeps no guests: it goes with --hypervisor sim and --network sim")
 	}
 	if err := checkURL(c.PublicURL); err != nil {

@@ -161,6 +161,9 @@ func open(ctx context.Context, c Config, drivers Drivers, logger *slog.Logger, m
 func options(c Config, drivers Drivers, logger *slog.Logger, metrics prometheus.Registerer) cloud.Options {
 	o := cloud.Options{Dir: c.StateDir, Relaxed: c.Relaxed, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
 		Hosts: func(deps cloud.HostDeps) (cloud.Hosts, error) { return hosts(c, drivers, deps) }}
+	if c.HostsListen != "" {
+		o.Fleet, _ = cloud.FleetAt(c.HostsListen, c.HostsAddress) // complete has tried it
+	}
 	if !c.Ephemeral {
 		o.HostDir = c.hostDir()
 	}
@@ -184,6 +187,9 @@ func readPolicy(path string) (*policy.Overrides, error) {
 
 // hosts makes the drivers of this machine.
 func hosts(c Config, drivers Drivers, deps cloud.HostDeps) (cloud.Hosts, error) {
+	if c.Hypervisor == none {
+		return cloud.Hosts{}, nil
+	}
 	hypervisor, err := drivers.Hypervisors[c.Hypervisor](c, deps)
 	if err != nil {
 		return cloud.Hosts{}, err

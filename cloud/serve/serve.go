@@ -41,6 +41,16 @@ type Options struct {
 	Logger *slog.Logger  // nil discards
 }
 
+// fill sets the defaults.
+func (o *Options) fill() {
+	if o.Drain == 0 {
+		o.Drain = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
 // Server is a bound listener.
 type Server struct {
 	o        Options
@@ -51,13 +61,8 @@ type Server struct {
 
 // Listen binds the addresses. What cannot be meant as it was said is errs.Invalid.
 func Listen(ctx context.Context, o Options) (*Server, error) {
-	if o.Drain == 0 {
-		o.Drain = 10 * time.Second
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	s := &Server{o: o}
+	s.o.fill()
 	if err := s.configure(); err != nil {
 		return nil, err
 	}
@@ -143,6 +148,26 @@ func (s *Server) Run(ctx context.Context, h http.Handler) error {
 		group.Go(func() error { return s.serve(ctx, s.operator, s.operatorHandler()) })
 	}
 	return group.Wait()
+}
+
+// Operate serves /healthz and /metrics alone until ctx is done: for programs
+// that have no API.
+func Operate(ctx context.Context, o Options) error {
+	s := &Server{o: o}
+	s.o.fill()
+	l, err := bind(ctx, o.Operator)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, l, s.operatorHandler())
+}
+
+// Handle serves h on a listener of the caller's until ctx is done, under the
+// same limits as Run.
+func Handle(ctx context.Context, l net.Listener, h http.Handler, o Options) error {
+	s := &Server{o: o}
+	s.o.fill()
+	return s.serve(ctx, l, h)
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -1,0 +1,24 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cumulite/cumulite/cloud"
+)
+
+type hostTokenCommand struct {
+	Name string        `help:"Name that the host must have. Default: any that is free." placeholder:"NAME"`
+	TTL  time.Duration `name:"ttl" help:"How long the token lets it in." default:"1h"`
+}
+
+// do prints a token. The cloud may run, in this or another process.
+func (h *hostTokenCommand) do(_ context.Context, p program) error {
+	token, err := cloud.HostToken(p.StateDir, h.Name, h.TTL)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.out, token.Reveal())
+	return err
+}
