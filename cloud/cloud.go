@@ -56,6 +56,8 @@ type Options struct {
 	AdminPassword secret.String
 	// ReplacePassword replaces a stored password of admin that is another one.
 	ReplacePassword bool
+	// PasswordCost is identity.Options.PasswordCost. An ephemeral cloud's default is the least.
+	PasswordCost int
 	// Users are there from the start, besides admin.
 	Users []identity.BootstrapUser
 

@@ -56,8 +56,8 @@ func (c *Cloud) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := &identity.Options{Policy: c.o.Policy, Logger: c.o.Logger}
-	if c.dir.ephemeral {
+	o := &identity.Options{Policy: c.o.Policy, Logger: c.o.Logger, PasswordCost: c.o.PasswordCost}
+	if o.PasswordCost == 0 && c.dir.ephemeral {
 		o.PasswordCost = ephemeralCost
 	}
 	c.Identity, err = identity.New(identity.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Keys: keys}, o)

@@ -61,6 +61,13 @@ func (s *Service) endAction(ctx context.Context, tx *store.Tx, serverID string, 
 	return err
 }
 
+// failLastAction notes that what was asked of a server last came to nothing.
+func (s *Service) failLastAction(ctx context.Context, tx *store.Tx, serverID string) error {
+	_, err := tx.Exec(ctx, "UPDATE compute_actions SET failed = ?, updated_at = ? WHERE id = (SELECT MAX(id) FROM compute_actions WHERE server_id = ?)",
+		true, s.Clock.Now(), serverID)
+	return err
+}
+
 // recordEvent notes an attempt at a step of what the request in ctx asked of a
 // server. The last attempt stands for all.
 func (s *Service) recordEvent(ctx context.Context, tx *store.Tx, serverID, host, name string, ev flow.StepEvent) error {

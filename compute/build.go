@@ -19,9 +19,6 @@ type createArgs struct {
 	NICs   []NIC         // plugged in there
 }
 
-// building are the tasks of a server that is built.
-var building = []TaskState{TaskScheduling, TaskNetworking, TaskSpawning}
-
 // createOperation builds a server: finds its host, plugs its ports there,
 // makes and starts its guest.
 func (s *Service) createOperation() flow.Operation[createArgs] {
@@ -34,14 +31,14 @@ func (s *Service) createOperation() flow.Operation[createArgs] {
 		},
 		Deadline: time.Hour,
 		Done: func(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
-			return s.settle(ctx, tx, r.Key, building, nil, func(srv *Server) []string {
+			return s.settle(ctx, tx, r.ID, r.Key, nil, func(srv *Server) []string {
 				srv.setState(State{VM: VMActive})
 				srv.launched(s.Clock.Now())
 				return []string{"launched_at", "power_state", "progress", "fault"}
 			})
 		},
 		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs], cause error) error {
-			return s.settle(ctx, tx, r.Key, building, cause, func(srv *Server) []string { return s.fail(srv, cause) })
+			return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.fail(srv, cause) })
 		},
 		Observe: observe(s, func(a *createArgs) string { return a.Host }),
 	}
@@ -65,13 +62,13 @@ func (s *Service) claimHost(ctx context.Context, tx *store.Tx, r *flow.Run[creat
 		return err
 	}
 	srv.Interfaces = interfacesOf(r.Args.Ports)
-	return s.advance(ctx, tx, srv, TaskNetworking, append(claimColumns, "interfaces")...)
+	return s.advance(ctx, tx, r.ID, srv, TaskNetworking, append(claimColumns, "interfaces")...)
 }
 
-// advance notes what an operation does next with a server, unless that is
-// being deleted.
-func (s *Service) advance(ctx context.Context, tx *store.Tx, srv *Server, task TaskState, columns ...string) error {
-	if srv.Task != TaskDeleting {
+// advance notes what an operation does next with a server, unless another has
+// that by now.
+func (s *Service) advance(ctx context.Context, tx *store.Tx, op string, srv *Server, task TaskState, columns ...string) error {
+	if srv.owned(op) && srv.Task != TaskDeleting {
 		srv.Task = task
 	}
 	return s.save(ctx, tx, srv, columns...)
@@ -116,7 +113,7 @@ func (s *Service) savePlugged(ctx context.Context, tx *store.Tx, r *flow.Run[cre
 	if err != nil {
 		return err
 	}
-	return s.advance(ctx, tx, srv, TaskSpawning)
+	return s.advance(ctx, tx, r.ID, srv, TaskSpawning)
 }
 
 func (s *Service) unplugNetworks(ctx context.Context, r *flow.Run[createArgs]) error {

@@ -98,6 +98,11 @@ func (s *Service) insertServer(ctx context.Context, tx *store.Tx, srv *Server, o
 	if err := srv.validate(); err != nil {
 		return err
 	}
+	op, err := s.ops.create.Start(ctx, tx, srv.ID, createArgs{Force: o.force, Ports: planned(o.ports), Groups: o.groups})
+	if err != nil {
+		return err
+	}
+	srv.Operation = op
 	if err := store.Insert(ctx, tx, srv); err != nil {
 		return err
 	}
@@ -113,9 +118,6 @@ func (s *Service) insertServer(ctx context.Context, tx *store.Tx, srv *Server, o
 		}
 	}
 	if err := s.beginAction(ctx, tx, srv.ID, "create"); err != nil {
-		return err
-	}
-	if _, err := s.ops.create.Start(ctx, tx, srv.ID, createArgs{Force: o.force, Ports: planned(o.ports), Groups: o.groups}); err != nil {
 		return err
 	}
 	return s.emit(ctx, tx, "created", srv)

@@ -16,12 +16,12 @@ type deleteArgs struct {
 // DeleteServer has a server deleted. What is being done to it is cut short
 // and undone first.
 func (s *Service) DeleteServer(ctx context.Context, id string) error {
-	_, err := s.begin(ctx, id, ActionServerDelete, DoDelete, "delete", func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
+	_, err := s.begin(ctx, id, ActionServerDelete, DoDelete, "delete", func(ctx context.Context, tx *store.Tx, srv *Server) (string, []string, error) {
 		if err := s.Ops.Cancel(ctx, tx, id); err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		_, err := s.ops.remove.Start(ctx, tx, id, deleteArgs{Host: srv.Host})
-		return nil, err
+		op, err := s.ops.remove.Start(ctx, tx, id, deleteArgs{Host: srv.Host})
+		return op, nil, err
 	})
 	return err
 }

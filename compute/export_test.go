@@ -19,3 +19,11 @@ func (s *Service) KnowsDown(host string) bool {
 	_, down := s.down.Load(host)
 	return down
 }
+
+// Orphans gives the servers in between that no operation carries on.
+func (s *Service) Orphans(ctx context.Context) ([]Server, error) { return s.unattended(ctx) }
+
+// SettleOrphan settles one of them.
+func (s *Service) SettleOrphan(ctx context.Context, srv *Server) error {
+	return s.settleThose(ctx, []Server{*srv})
+}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cumulite/cumulite/platform/doctor"
 	"github.com/cumulite/cumulite/platform/errs"
-	"github.com/cumulite/cumulite/platform/store"
 )
 
 // checkGuests compares the guests of all hosts with the servers on them, all
@@ -221,18 +220,16 @@ func (s *Service) still(ctx context.Context, was Server) (bool, error) {
 
 // checkTasks finds servers that are in between without an operation.
 func (s *Service) checkTasks(ctx context.Context) ([]doctor.Finding, error) {
-	var list []Server
-	if err := s.DB.Read().NewSelect().Model(&list).Where("task_state <> ''").Scan(ctx); err != nil {
-		return nil, err
-	}
-	suspects := make([]suspect, len(list))
+	list, err := s.unattended(ctx)
+	found := make([]doctor.Finding, len(list))
 	for i, srv := range list {
-		suspects[i] = suspect{srv, doctor.Finding{Object: "server " + srv.ID, Says: "nobody goes on with its task " + string(srv.Task), Repair: func(ctx context.Context) error {
-			if still, err := s.still(ctx, srv); err != nil || !still {
-				return err
-			}
-			return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.settleOrphan(ctx, tx, &srv) })
-		}}}
+		says := "nobody goes on with its task " + string(srv.Task)
+		if srv.Task == TaskNone {
+			says = "nobody builds it"
+		}
+		found[i] = doctor.Finding{Object: "server " + srv.ID, Says: says, Repair: func(ctx context.Context) error {
+			return s.settleThose(ctx, []Server{srv})
+		}}
 	}
-	return s.unchanged(ctx, suspects)
+	return found, err
 }

@@ -86,15 +86,15 @@ func (s *Service) AttachInterface(ctx context.Context, id string, in AttachInter
 	}
 	var op string
 	var done <-chan error
-	_, err = s.begin(ctx, id, ActionServerInterfaceCreate, DoAttachInterface, "attach_interface", func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
+	_, err = s.begin(ctx, id, ActionServerInterfaceCreate, DoAttachInterface, "attach_interface", func(ctx context.Context, tx *store.Tx, srv *Server) (string, []string, error) {
 		if slices.ContainsFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == port.ID }) {
-			return nil, errs.Conflictf("Port %s is still in use.", port.ID)
+			return "", nil, errs.Conflictf("Port %s is still in use.", port.ID)
 		}
 		if op, err = s.ops.attach.Start(ctx, tx, id, attachArgs{Host: srv.Host, Port: port}); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		done = s.waits.on(op)
-		return nil, nil
+		return op, nil, nil
 	})
 	defer s.waits.off(op)
 	if err != nil {
@@ -216,13 +216,13 @@ type detachArgs struct {
 
 // DetachInterface has an interface taken from a server.
 func (s *Service) DetachInterface(ctx context.Context, id, portID string) error {
-	_, err := s.begin(ctx, id, ActionServerInterfaceDelete, DoDetachInterface, "detach_interface", func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
+	_, err := s.begin(ctx, id, ActionServerInterfaceDelete, DoDetachInterface, "detach_interface", func(ctx context.Context, tx *store.Tx, srv *Server) (string, []string, error) {
 		i := slices.IndexFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == portID })
 		if i < 0 {
-			return nil, errs.NotFoundf("Port id %s could not be found.", portID)
+			return "", nil, errs.NotFoundf("Port id %s could not be found.", portID)
 		}
-		_, err := s.ops.detach.Start(ctx, tx, id, detachArgs{Host: srv.Host, Interface: srv.Interfaces[i]})
-		return nil, err
+		op, err := s.ops.detach.Start(ctx, tx, id, detachArgs{Host: srv.Host, Interface: srv.Interfaces[i]})
+		return op, nil, err
 	})
 	return err
 }

@@ -3,7 +3,6 @@ package compute
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/cumulite/cumulite/platform/auth"
@@ -29,24 +28,31 @@ type operations struct {
 
 func (s *Service) register() {
 	s.ops = operations{
-		create:  flow.Register(s.Ops, s.createOperation()),
-		remove:  flow.Register(s.Ops, s.deleteOperation()),
+		create:  owning(s, s.createOperation()),
+		remove:  owning(s, s.deleteOperation()),
 		power:   map[ServerAction]*flow.Handle[powerArgs]{},
-		rebuild: flow.Register(s.Ops, s.rebuildOperation()),
+		rebuild: owning(s, s.rebuildOperation()),
 		attach:  flow.Register(s.Ops, s.attachOperation()),
 		detach:  flow.Register(s.Ops, s.detachOperation()),
 		release: flow.Register(s.Ops, s.releaseOperation()),
 		refresh: flow.Register(s.Ops, s.refreshOperation()),
 	}
 	for action, p := range powers {
-		s.ops.power[action] = flow.Register(s.Ops, s.powerOperation(action, p))
+		s.ops.power[action] = owning(s, s.powerOperation(action, p))
 	}
+}
+
+// owning registers an operation that owns the task of its server meanwhile.
+func owning[A any](s *Service, op flow.Operation[A]) *flow.Handle[A] {
+	s.owning[op.Kind] = true
+	return flow.Register(s.Ops, op)
 }
 
 // begin checks that the caller may do action to a server, marks the server,
 // and starts the operation that does it, all in one transaction. name is that
-// of the instance action; start may name further columns that it changed.
-func (s *Service) begin(ctx context.Context, id string, rule policy.Action, action ServerAction, name string, start func(ctx context.Context, tx *store.Tx, srv *Server) (columns []string, err error)) (*Server, error) {
+// of the instance action; start gives the operation's id, and may name further
+// columns that it changed.
+func (s *Service) begin(ctx context.Context, id string, rule policy.Action, action ServerAction, name string, start func(ctx context.Context, tx *store.Tx, srv *Server) (op string, columns []string, err error)) (*Server, error) {
 	return s.changeServer(ctx, rule, id, func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
 		if err := srv.State().Allow(action, id, s.isAdmin(ctx)); err != nil {
 			return nil, err
@@ -55,27 +61,29 @@ func (s *Service) begin(ctx context.Context, id string, rule policy.Action, acti
 		if err := s.beginAction(ctx, tx, id, name); err != nil {
 			return nil, err
 		}
-		return start(ctx, tx, srv)
+		op, columns, err := start(ctx, tx, srv)
+		if machine[action].task != TaskNone {
+			srv.Operation = op
+		}
+		return columns, err
 	})
 }
 
-// settle ends an operation on a server: change says what it is now. One whose
-// task is no longer of the operation was taken over by another, and is left to
-// that; so is one whose operation was cancelled, unless it is being built:
-// another may have the same task since.
-func (s *Service) settle(ctx context.Context, tx *store.Tx, id string, tasks []TaskState, cause error, change func(srv *Server) (columns []string)) error {
+// settle ends an operation on a server: change says what it is now. One that
+// another operation has taken over, or that was reset, is left as it is.
+func (s *Service) settle(ctx context.Context, tx *store.Tx, op, id string, cause error, change func(srv *Server) (columns []string)) error {
 	if err := s.endAction(ctx, tx, id, cause); err != nil {
 		return err
 	}
 	srv, err := store.Get[Server](ctx, tx, id)
-	if store.IsNone(err) || err == nil && !slices.Contains(tasks, srv.Task) {
+	if store.IsNone(err) || err == nil && !srv.owned(op) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if errors.Is(cause, flow.ErrCancelled) && srv.VM != VMBuilding {
-		return nil
+	if srv.Operation == "" && errors.Is(cause, flow.ErrCancelled) && srv.VM != VMBuilding {
+		return nil // an earlier release has cancelled it for another operation
 	}
 	columns := change(srv)
 	if err := s.emit(ctx, tx, "updated", srv); err != nil {
@@ -86,7 +94,7 @@ func (s *Service) settle(ctx context.Context, tx *store.Tx, id string, tasks []T
 
 // fail puts a server into VMError because of cause.
 func (s *Service) fail(srv *Server, cause error) (columns []string) {
-	srv.VM, srv.Task = VMError, TaskNone
+	srv.setState(State{VM: VMError})
 	srv.Fault = s.faultOf(cause)
 	return []string{"fault"}
 }

@@ -105,17 +105,17 @@ func (s *Service) ChangePower(ctx context.Context, id string, action ServerActio
 	if !known {
 		return errs.Invalidf("There is no action %s.", action)
 	}
-	_, err := s.begin(ctx, id, p.rule, action, p.name, func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
+	_, err := s.begin(ctx, id, p.rule, action, p.name, func(ctx context.Context, tx *store.Tx, srv *Server) (string, []string, error) {
 		if err := s.checkAbility(ctx, tx, srv.Host, p.needs); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		if action == DoHardReboot {
 			if err := s.Ops.Cancel(ctx, tx, id); err != nil {
-				return nil, err
+				return "", nil, err
 			}
 		}
-		_, err := s.ops.power[action].Start(ctx, tx, id, powerArgs{Host: srv.Host, Before: srv.VM})
-		return nil, err
+		op, err := s.ops.power[action].Start(ctx, tx, id, powerArgs{Host: srv.Host, Before: srv.VM})
+		return op, nil, err
 	})
 	return err
 }
@@ -143,7 +143,6 @@ type powerArgs struct {
 }
 
 func (s *Service) powerOperation(action ServerAction, p power) flow.Operation[powerArgs] {
-	tasks := []TaskState{machine[action].task}
 	return flow.Operation[powerArgs]{
 		Kind:     "compute.server." + p.name + map[bool]string{true: "_hard"}[action == DoHardReboot],
 		Deadline: 10 * time.Minute,
@@ -155,7 +154,7 @@ func (s *Service) powerOperation(action ServerAction, p power) flow.Operation[po
 			return p.do(ctx, s, h, r.ID, srv)
 		}}},
 		Done: func(ctx context.Context, tx *store.Tx, r *flow.Run[powerArgs]) error {
-			return s.settle(ctx, tx, r.Key, tasks, nil, func(srv *Server) []string {
+			return s.settle(ctx, tx, r.ID, r.Key, nil, func(srv *Server) []string {
 				srv.setState(srv.State().End(action))
 				if srv.VM == VMActive {
 					srv.launched(s.Clock.Now())
@@ -165,7 +164,7 @@ func (s *Service) powerOperation(action ServerAction, p power) flow.Operation[po
 			})
 		},
 		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[powerArgs], cause error) error {
-			return s.settle(ctx, tx, r.Key, tasks, cause, func(srv *Server) []string { return s.powerFailed(srv, r.Args, cause) })
+			return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.powerFailed(srv, r.Args, cause) })
 		},
 		Observe: observe(s, func(a *powerArgs) string { return a.Host }),
 	}

@@ -16,9 +16,6 @@ type rebuildArgs struct {
 	Start bool // it is not stopped
 }
 
-// rebuilding are the tasks of a server that is rebuilt.
-var rebuilding = []TaskState{TaskRebuilding, TaskRebuildSpawn}
-
 // RebuildServer makes a server's guest anew, of an image, on its host and with
 // its interfaces. What was on its disks is lost.
 func (s *Service) RebuildServer(ctx context.Context, id string, in RebuildServer) (*Server, error) {
@@ -30,25 +27,25 @@ func (s *Service) RebuildServer(ctx context.Context, id string, in RebuildServer
 	if err != nil {
 		return nil, err
 	}
-	srv, err := s.begin(ctx, id, ActionServerRebuild, DoRebuild, "rebuild", func(ctx context.Context, tx *store.Tx, srv *Server) ([]string, error) {
+	srv, err := s.begin(ctx, id, ActionServerRebuild, DoRebuild, "rebuild", func(ctx context.Context, tx *store.Tx, srv *Server) (string, []string, error) {
 		if srv.Host == "" {
-			return nil, errs.Conflictf("Cannot 'rebuild' instance %s while it has no host", id)
+			return "", nil, errs.Conflictf("Cannot 'rebuild' instance %s while it has no host", id)
 		}
 		if srv.Version != before.Version {
-			return nil, errs.Conflictf("The server was changed by another request.")
+			return "", nil, errs.Conflictf("The server was changed by another request.")
 		}
 		if err := s.checkMetadata(ctx, tx, srv.ProjectID, after.Metadata); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		if err := s.changeGuestData(ctx, tx, id, in); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		columns := append(srv.take(after), claimColumns...)
 		if err := s.reclaim(ctx, tx, srv); err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		_, err := s.ops.rebuild.Start(ctx, tx, id, rebuildArgs{Host: srv.Host, Start: srv.VM != VMStopped})
-		return columns, err
+		op, err := s.ops.rebuild.Start(ctx, tx, id, rebuildArgs{Host: srv.Host, Start: srv.VM != VMStopped})
+		return op, columns, err
 	})
 	if err != nil {
 		return nil, err
@@ -137,12 +134,12 @@ func (s *Service) rebuildOperation() flow.Operation[rebuildArgs] {
 				if err != nil {
 					return err
 				}
-				return s.advance(ctx, tx, srv, TaskRebuildSpawn)
+				return s.advance(ctx, tx, r.ID, srv, TaskRebuildSpawn)
 			}},
 			{Name: "rebuild_spawn", Do: s.spawnAnew},
 		},
 		Done: func(ctx context.Context, tx *store.Tx, r *flow.Run[rebuildArgs]) error {
-			return s.settle(ctx, tx, r.Key, rebuilding, nil, func(srv *Server) []string {
+			return s.settle(ctx, tx, r.ID, r.Key, nil, func(srv *Server) []string {
 				srv.setState(State{VM: VMStopped})
 				srv.Power, srv.Fault = Shutdown, nil
 				if r.Args.Start {
@@ -153,7 +150,7 @@ func (s *Service) rebuildOperation() flow.Operation[rebuildArgs] {
 			})
 		},
 		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[rebuildArgs], cause error) error {
-			return s.settle(ctx, tx, r.Key, rebuilding, cause, func(srv *Server) []string { return s.fail(srv, cause) })
+			return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.fail(srv, cause) })
 		},
 		Observe: observe(s, func(a *rebuildArgs) string { return a.Host }),
 	}

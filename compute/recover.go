@@ -2,9 +2,7 @@ package compute
 
 import (
 	"context"
-	"slices"
 
-	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -18,7 +16,7 @@ func (s *Service) Recover(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.settleOrphans(ctx); err != nil {
+	if err := s.settleOrphans(ctx, s.Clock.Now()); err != nil {
 		return err
 	}
 	if s.opts.Leases != nil {
@@ -26,40 +24,4 @@ func (s *Service) Recover(ctx context.Context) error {
 	}
 	s.hosts.Each(func(name string, h Hypervisor) { s.ask(ctx, name, h) })
 	return nil
-}
-
-// settleOrphans ends what no operation carries on: what a repaired or restored
-// database may hold.
-func (s *Service) settleOrphans(ctx context.Context) error {
-	var list []Server
-	err := s.DB.Read().NewSelect().Model(&list).Where("task_state <> ''").Scan(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		ops, err := s.Ops.List(ctx, list[i].ID)
-		if err != nil {
-			return err
-		}
-		if len(ops) > 0 {
-			continue
-		}
-		s.log.Warn("a server was left in between without an operation", "server", list[i].ID, "task", list[i].Task)
-		if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.settleOrphan(ctx, tx, &list[i]) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) settleOrphan(ctx context.Context, tx *store.Tx, srv *Server) error {
-	if srv.Task == TaskDeleting {
-		_, err := s.ops.remove.Start(ctx, tx, srv.ID, deleteArgs{Host: srv.Host})
-		return err
-	}
-	if srv.VM == VMBuilding || slices.Contains(rebuilding, srv.Task) {
-		return s.save(ctx, tx, srv, s.fail(srv, errs.New(errs.Internal, "it was interrupted"))...)
-	}
-	srv.Task = TaskNone
-	return s.save(ctx, tx, srv)
 }

@@ -34,6 +34,7 @@ type Server struct {
 
 	VM           VMState    `bun:"vm_state,notnull"`
 	Task         TaskState  `bun:"task_state,notnull"`
+	Operation    string     `bun:"operation,notnull"` // that does it; "" when there is none, or an earlier release began it
 	Power        PowerState `bun:"power_state,notnull"`
 	Progress     int        `bun:"progress,notnull"`
 	Locked       bool       `bun:"locked,notnull"`
@@ -124,10 +125,21 @@ func (s *Server) target() policy.Target {
 }
 
 // setState puts a server where st says.
-func (s *Server) setState(st State) { s.VM, s.Task = st.VM, st.Task }
+func (s *Server) setState(st State) {
+	s.VM, s.Task = st.VM, st.Task
+	if st.Task == TaskNone {
+		s.Operation = ""
+	}
+}
+
+// owned tells whether what is being done to a server is done by an operation.
+// What an earlier release began says nothing of it.
+func (s *Server) owned(op string) bool {
+	return s.Operation == op || s.Operation == "" && s.Task != TaskNone
+}
 
 // stateColumns are written by each save.
-var stateColumns = []string{"vm_state", "task_state", "updated_at"}
+var stateColumns = []string{"vm_state", "task_state", "operation", "updated_at"}
 
 // save writes the state of a server and these columns.
 func (s *Service) save(ctx context.Context, tx *store.Tx, srv *Server, columns ...string) error {

@@ -148,7 +148,7 @@ func (s *Service) ResetServer(ctx context.Context, id string, to VMState) error 
 			return nil, err
 		}
 		if built {
-			srv.VM, srv.Task = to, TaskNone
+			srv.setState(State{VM: to})
 		}
 		if to == VMActive {
 			srv.Fault = nil

@@ -68,6 +68,7 @@ type Service struct {
 	quotas *quota.Book
 	log    *slog.Logger
 	ops    operations
+	owning map[string]bool // kinds of operations that own the task of their server
 	places placement
 	waits  waits
 	hosts  *rpc.Roster[Hypervisor]
@@ -95,7 +96,7 @@ func New(deps Deps, opts *Options) (*Service, error) {
 	}
 	o.DefaultZone, o.Domain = cmp.Or(o.DefaultZone, "nova"), cmp.Or(o.Domain, "novalocal")
 	o.Grace, o.Poll, o.Retention = cmp.Or(o.Grace, time.Minute), cmp.Or(o.Poll, 4*time.Second), cmp.Or(o.Retention, 30*24*time.Hour)
-	s := &Service{Deps: deps, opts: o, policy: rules, quotas: quota.New("compute", quotaDefaults), log: o.Logger, hosts: rpc.NewRoster(deps.Hosts)}
+	s := &Service{Deps: deps, opts: o, policy: rules, owning: map[string]bool{}, quotas: quota.New("compute", quotaDefaults), log: o.Logger, hosts: rpc.NewRoster(deps.Hosts)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -14,7 +14,7 @@ const watchLease = "compute.watch"
 
 // Run watches the hosts until ctx is done: whether they answer, and what
 // their guests do without being asked. It prunes the records of deleted
-// servers. Of all processes of a cloud one does so at a time; the others learn
+// servers, and settles servers that were left in between. Of all processes of a cloud one does so at a time; the others learn
 // from it.
 func (s *Service) Run(ctx context.Context) error {
 	if s.opts.Leases == nil {
@@ -41,10 +41,11 @@ func (s *Service) watchHosts(ctx context.Context) {
 	if err := s.DB.Write(ctx, s.missHosts); err != nil && ctx.Err() == nil {
 		s.log.Warn("hosts that are no more may be shown as up", "error", err)
 	}
-	var pruning sync.WaitGroup
-	pruning.Go(func() { s.every(ctx, time.Hour, s.prune) })
+	var others sync.WaitGroup
+	others.Go(func() { s.every(ctx, time.Hour, s.prune) })
+	others.Go(func() { s.every(ctx, healEvery, s.heal) })
 	s.hosts.Follow(ctx, s.watch)
-	pruning.Wait()
+	others.Wait()
 }
 
 // every calls fn now and then, until ctx is done.

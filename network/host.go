@@ -218,19 +218,29 @@ func (s *Service) reconcile(ctx context.Context, host string, d Driver) error {
 		for _, p := range placed {
 			known[p.ID] = true
 			is, there := has.of(kind)[p.ID]
-			has := there && is >= p.Generation
-			if p.Pending { // an operation sees to it, but a router that moved on meanwhile must not be there twice
-				has = kind != objRouter
-			}
-			if p.Kind != kind || has {
+			if p.Kind != kind {
 				continue
 			}
-			if err := s.repair(ctx, p.placement); err != nil {
+			if err := s.align(ctx, p.placement, p.Generation, there && is >= p.Generation); err != nil {
 				return err
 			}
 		}
 	}
 	return s.removeStrangers(ctx, host, has, known)
+}
+
+// align has a host hold an object as its rows say. One that has it so already
+// may have taken it over when nobody could take note of that.
+func (s *Service) align(ctx context.Context, pl placement, generation int64, has bool) error {
+	switch {
+	case pl.Pending && pl.Kind != objRouter:
+		return nil // an operation sees to it, but a router that moved on meanwhile must not be there twice
+	case pl.Pending || !has:
+		return s.repair(ctx, pl)
+	case pl.Applied >= generation:
+		return nil
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
 }
 
 // repair brings an object to a host outside of an operation.

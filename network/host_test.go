@@ -46,6 +46,26 @@ func TestHostThatLostEverythingGetsItAgain(t *testing.T) {
 	require.Eventually(t, func() bool { _, there := s.state.Metadata(p.ID, "f"); return there }, 10*time.Second, time.Millisecond)
 }
 
+// What a host took over although nobody could take note of it is noted later.
+func TestHostTellsWhatItHasTakenOver(t *testing.T) {
+	s, _, _ := equipped(t)
+	behind := func() (n int) {
+		require.NoError(t, s.db.QueryRow(t.Context(), "SELECT count(*) FROM network_placements AS p JOIN network_generations AS g ON g.id = p.id WHERE p.applied < g.generation").Scan(&n))
+		return n
+	}
+	require.Zero(t, behind())
+	require.NoError(t, s.db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE network_placements SET applied = 0")
+		return err
+	}))
+	require.NotZero(t, behind())
+	before := s.inventory()
+	s.start(t)
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { return behind() == 0 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, before, s.inventory(), "the host was not told again")
+}
+
 func TestStrangersAreRemovedFromHosts(t *testing.T) {
 	s, _, _ := equipped(t)
 	before := s.inventory()

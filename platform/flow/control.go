@@ -17,8 +17,8 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, key string) error {
 		return errs.Wrap(err, "cancel the operations of %s", key)
 	}
 	tx.AfterCommit(func() {
-		e.claiming.Lock() // the claim may have been before and its worker not yet be there
-		defer e.claiming.Unlock()
+		e.claiming <- struct{}{} // the claim may have been before and its worker not yet be there
+		defer func() { <-e.claiming }()
 		for id := range ids {
 			e.roll.Interrupt(id, ErrCancelled)
 		}

@@ -124,8 +124,8 @@ func (d *dispatcher) fill(ctx context.Context) (next time.Time, err error) {
 }
 
 func (d *dispatcher) take(ctx context.Context, most int) error {
-	d.claiming.Lock()
-	defer d.claiming.Unlock()
+	d.claiming <- struct{}{}
+	defer func() { <-d.claiming }()
 	now := d.clk.Now()
 	claimed, err := d.ledger.Claim(ctx, d.Kinds(), most, now, now.Add(d.opts.Lease))
 	for _, entry := range claimed {

@@ -57,7 +57,9 @@ type Engine struct {
 	base    context.Context // of Run
 	stop    context.CancelCauseFunc
 
-	claiming sync.Mutex // held until what is claimed is running
+	// claiming is full until what is claimed is running: a lock that is held
+	// over a commit, and lets the time of a test's bubble go on meanwhile.
+	claiming chan struct{}
 	killed   atomic.Bool
 }
 
@@ -66,7 +68,7 @@ func Migrations() store.Migrations { return ledger.Migrations() }
 
 // New gives an Engine on a store that has the table of Migrations.
 func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
-	e := &Engine{db: db, clk: clk, kinds: map[string]*kind{}, woken: make(chan struct{}, 1), changed: make(chan struct{})}
+	e := &Engine{db: db, clk: clk, kinds: map[string]*kind{}, woken: make(chan struct{}, 1), changed: make(chan struct{}), claiming: make(chan struct{}, 1)}
 	if opts != nil {
 		e.opts = *opts
 	}
@@ -172,8 +174,8 @@ func (e *Engine) Idle(ctx context.Context) error {
 }
 
 func (e *Engine) rests(ctx context.Context) (bool, error) {
-	e.claiming.Lock()
-	defer e.claiming.Unlock()
+	e.claiming <- struct{}{}
+	defer func() { <-e.claiming }()
 	if e.busy() > 0 {
 		return false, nil
 	}

@@ -112,8 +112,7 @@ func whereRegexp(q *bun.SelectQuery, column bun.Ident, field, expr string) (*bun
 	if !ok {
 		return nil, errs.New(errs.NotSupported, "Filter %q cannot use a regular expression here.", field)
 	}
-	operator, pattern := d.Regexp(expr)
-	return q.Where("?TableAlias.? ? ?", column, bun.Safe(operator), pattern), nil
+	return q.Where("?TableAlias.? ? ?", column, bun.Safe(d.RegexpOperator()), expr), nil
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -101,12 +101,8 @@ const (
 
 // Add stores a new entry, which is due from its creation on. One with a lease
 // is this owner's from the start, as if it had been claimed, unless there are
-// others of its key. Entries of the same key wait for each other: the order of
-// their numbers is that of commits.
+// others of its key.
 func (l *Ledger) Add(ctx context.Context, tx *store.Tx, e *Entry, lease time.Time) error {
-	if err := tx.Lock(ctx, "flow."+e.Key); err != nil {
-		return err
-	}
 	var last int64
 	if err := tx.QueryRow(ctx, lastSQL, e.Key).Scan(&last); err != nil {
 		return err
