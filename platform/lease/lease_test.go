@@ -197,7 +197,7 @@ func TestARestartedHolderNeedNotWait(t *testing.T) {
 func TestADatabaseThatDoesNotAnswerEndsTheWorkInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
-		db := storetest.OpenWith(t, &store.Options{Fault: func(string) error {
+		db := storetest.OneWriter(t, &store.Options{Fault: func(string) error {
 			if down.Load() {
 				return errors.New("no connection")
 			}
@@ -229,7 +229,7 @@ func TestADatabaseThatDoesNotAnswerEndsTheWorkInTime(t *testing.T) {
 // each of them counted, and no two held the lease at the same time.
 func TestHoldersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := storetest.Open(t, lease.Migrations())
+		db := storetest.OneWriter(t, nil, lease.Migrations())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		var inside, turns atomic.Int32
@@ -259,7 +259,7 @@ func TestHoldersTakeTurns(t *testing.T) {
 
 func TestMembersAreThoseThatLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := storetest.Open(t, lease.Migrations())
+		db := storetest.OneWriter(t, nil, lease.Migrations())
 		a := lease.New(db, clock.System(), "a", &lease.Options{TTL: ttl})
 		b := start(db, "b")
 		b.clk.Advance(time.Since(noon))

@@ -67,7 +67,7 @@ func New(service string, defaults map[Resource]int) *Book {
 // *Exceeded. Going down never fails and stops at zero. On an engine with
 // several writers it locks the project's counts: call it late.
 func (b *Book) Use(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
-	if err := b.known(deltas); err != nil {
+	if err := b.lock(ctx, tx, projectID, deltas); err != nil {
 		return err
 	}
 	if err := b.raise(ctx, tx, projectID, deltas); err != nil {
@@ -81,7 +81,7 @@ func (b *Book) Use(ctx context.Context, tx *store.Tx, projectID string, deltas m
 // Count is Use for what a service makes by itself, beside what was asked for:
 // no limit stands in the way, but what is asked for next meets it.
 func (b *Book) Count(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
-	if err := b.known(deltas); err != nil {
+	if err := b.lock(ctx, tx, projectID, deltas); err != nil {
 		return err
 	}
 	for _, r := range slices.Sorted(maps.Keys(deltas)) {
@@ -92,8 +92,16 @@ func (b *Book) Count(ctx context.Context, tx *store.Tx, projectID string, deltas
 	return nil
 }
 
-// raise adds what goes up, in the order of names, so that two transactions
-// lock the rows in one order. It takes back what it added when a limit is met.
+// lock has transactions wait that count for the same project, in whatever
+// order they do.
+func (b *Book) lock(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
+	if err := b.known(deltas); err != nil {
+		return err
+	}
+	return tx.Lock(ctx, "quota."+b.service+"."+projectID)
+}
+
+// raise adds what goes up, in the order of names. It takes back what it added when a limit is met.
 func (b *Book) raise(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
 	rising := slices.DeleteFunc(slices.Sorted(maps.Keys(deltas)), func(r Resource) bool { return deltas[r] <= 0 })
 	if len(rising) == 0 {

@@ -112,7 +112,8 @@ func whereRegexp(q *bun.SelectQuery, column bun.Ident, field, expr string) (*bun
 	if !ok {
 		return nil, errs.New(errs.NotSupported, "Filter %q cannot use a regular expression here.", field)
 	}
-	return q.Where("?TableAlias.? ? ?", column, bun.Safe(d.RegexpOperator()), expr), nil
+	operator, pattern := d.Regexp(expr)
+	return q.Where("?TableAlias.? ? ?", column, bun.Safe(operator), pattern), nil
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 	"github.com/uptrace/bun/dialect"
 )
 
@@ -32,8 +33,15 @@ func migrate(ctx context.Context, e Engine, m Migrations) error {
 	case has > newest:
 		return fmt.Errorf("the database has version %d, this program knows only %d", has, newest)
 	}
-	p, err := goose.NewProvider(gooseDialects[e.Dialect().Name()], e.Writer(), m.Files,
-		goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	options := []goose.ProviderOption{goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	if e.Dialect().Name() == dialect.PG { // one program at a time
+		one, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60), lock.WithUnlockTimeout(1, 60))
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(one))
+	}
+	p, err := goose.NewProvider(gooseDialects[e.Dialect().Name()], e.Writer(), m.Files, options...)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,10 @@ func TestDuplicatesAreRecognised(t *testing.T) {
 	insert(t, db, book{ID: "b1", BoughtAt: noon})
 	ctx := context.Background()
 	err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		require.True(t, store.IsDuplicate(store.Insert(ctx, tx, &book{ID: "b1"})))
+		return store.Insert(ctx, tx, &book{ID: "b1"})
+	})
+	require.True(t, store.IsDuplicate(err))
+	err = db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO shelf_books (id, title, pages, lent, bought_at, version) VALUES (?, '', 0, ?, ?, 0)", "b1", false, noon)
 		return errs.Wrap(err, "insert")
 	})

@@ -9,9 +9,11 @@
 //	})
 //	img, err := store.Get[Image](ctx, db.Read(), id)
 //
-// Write is the only way to change anything. Transactions that wait at the
-// same time share one commit, each in a savepoint of its own, so that a
-// durable commit is paid for once.
+// Write is the only way to change anything. On an engine with one writer,
+// transactions run one after the other, and those that wait at the same time
+// share one commit, each in a savepoint of its own, so that a durable commit
+// is paid for once. On one with several, also of other processes, they run at
+// the same time, and Tx.Lock has those wait for each other that must.
 //
 // Times are stored as UTC in microseconds (declare the column TIMESTAMP);
 // slices, maps and structs as JSON (declare it TEXT).
@@ -37,7 +39,8 @@ import (
 // and ErrFull apart. The connections of Reader answer ErrInWrite when the
 // context of a query is marked by Write.
 type Engine interface {
-	// Writer has a single connection, on which transactions begin as writers.
+	// Writer has a single connection, on which transactions begin as writers,
+	// or as many as transactions shall run at once.
 	Writer() *sql.DB
 	// Reader is a pool that sees committed state and cannot change it.
 	Reader() *sql.DB
@@ -56,8 +59,13 @@ type Dialect interface {
 	schema.Dialect
 	// Bind turns the "?" of a statement into the engine's placeholders.
 	Bind(query string) string
-	// RegexpOperator stands between a column and an RE2 expression.
-	RegexpOperator() string
+	// LockSQL locks a number, its one parameter, until the transaction ends:
+	// for it alone, or for all that ask for a shared lock. It is "" where
+	// transactions run one at a time.
+	LockSQL(shared bool) string
+	// Regexp gives the operator that stands between a column and an RE2
+	// expression, and the expression as the engine writes it.
+	Regexp(expr string) (operator, pattern string)
 }
 
 // What an engine says of an error, and the store's own refusals.
@@ -103,8 +111,9 @@ type Store struct {
 	log    *slog.Logger
 	fault  func(op string) error
 
-	queue   chan *op      // to the writer goroutine
-	stopped chan struct{} // closed when it has ended
+	writers int // goroutines, each with a connection of its own
+	queue   chan *op
+	serving sync.WaitGroup
 
 	mu     sync.Mutex
 	calls  int // of Write, under way
@@ -134,9 +143,11 @@ func Open(ctx context.Context, e Engine, opts *Options, m ...Migrations) (*Store
 		engine: e, log: o.Logger, fault: o.Fault,
 		reader: bun.NewDB(e.Reader(), e.Dialect()),
 		writer: bun.NewDB(e.Writer(), e.Dialect()),
-		queue:  make(chan *op), stopped: make(chan struct{}),
+		queue:  make(chan *op), writers: max(1, e.Writer().Stats().MaxOpenConnections),
 	}
-	go s.serve()
+	for range s.writers {
+		s.serving.Go(s.serve)
+	}
 	return s, nil
 }
 
@@ -155,14 +166,17 @@ func (s *Store) QueryRow(ctx context.Context, query string, args ...any) *sql.Ro
 	return s.engine.Reader().QueryRowContext(ctx, s.engine.Dialect().Bind(query), args...)
 }
 
+// Writers gives how many transactions run at once, of this process.
+func (s *Store) Writers() int { return s.writers }
+
 // Close refuses new transactions, waits for those that were accepted, and
 // closes the engine.
 func (s *Store) Close() error {
-	if !s.shut() {
-		<-s.stopped
+	first := s.shut()
+	s.serving.Wait()
+	if !first {
 		return nil
 	}
-	<-s.stopped
 	return s.engine.Close()
 }
 
@@ -190,7 +204,7 @@ func (s *Store) enter() bool {
 	return !s.closed
 }
 
-// leave counts it out; the last one after Close lets the writer end.
+// leave counts it out; the last one after Close lets the writers end.
 func (s *Store) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

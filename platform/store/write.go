@@ -18,7 +18,7 @@ const (
 
 var errGone = errors.New("the goroutine ended inside store.Write")
 
-// op is one call of Write. The writer lends the transaction to the caller's
+// op is one call of Write. A writer lends the transaction to the caller's
 // goroutine, which runs the function and gives it back: a panic, or the end of
 // that goroutine (a test's FailNow), is its own affair.
 type op struct {
@@ -27,7 +27,7 @@ type op struct {
 	ran  chan error // gives it back with what the function said
 	done chan error // what became of it
 
-	// Of the writer alone:
+	// Of that writer alone:
 	started bool  // has run, so that the caller waits for done
 	gone    bool  // nobody waits any more
 	err     error // of its function
@@ -108,9 +108,8 @@ func outcome(err error) error {
 	return err
 }
 
-// serve is the writer goroutine.
+// serve is a writer goroutine.
 func (s *Store) serve() {
-	defer close(s.stopped)
 	for first := range s.queue {
 		group := s.gather(first)
 		err := s.commit(group)
@@ -127,10 +126,11 @@ func (s *Store) serve() {
 	}
 }
 
-// gather takes in what waits already; it waits for nobody.
+// gather takes in what waits already; it waits for nobody. One of several
+// writers leaves that to the others, so that nobody waits for another's locks.
 func (s *Store) gather(first *op) []*op {
 	group := []*op{first}
-	for len(group) < maxGroup {
+	for s.writers == 1 && len(group) < maxGroup {
 		select {
 		case o, open := <-s.queue:
 			if !open { // whoever waited last has given up
@@ -159,11 +159,11 @@ func (s *Store) commit(group []*op) error {
 			continue
 		}
 		if err := s.share(tx, o); err != nil {
-			return errors.Join(err, tx.Rollback())
+			return undone(tx, err)
 		}
 	}
 	if err := s.fault("commit"); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return undone(tx, err)
 	}
 	if err := tx.Commit(); err != nil {
 		return err
@@ -171,14 +171,27 @@ func (s *Store) commit(group []*op) error {
 	return s.fault("committed")
 }
 
-// share runs o in a savepoint. An error means that the whole transaction is
-// lost; one of o alone is kept in o.
+// undone takes a transaction back because of err.
+func undone(tx bun.Tx, err error) error {
+	if failed := tx.Rollback(); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
+// share runs o, in a savepoint unless it has the transaction for itself. An
+// error means that the whole transaction is lost; one of o alone is kept in o.
 func (s *Store) share(tx bun.Tx, o *op) error {
+	lent := &Tx{IDB: tx, raw: tx.Tx, models: s.writer, engine: s.engine.Dialect()}
+	if s.writers > 1 {
+		o.lend(lent)
+		return o.err
+	}
 	ctx := context.Background() // no caller's end may stop what others share
 	if _, err := tx.Tx.ExecContext(ctx, "SAVEPOINT share"); err != nil {
 		return err
 	}
-	o.lend(&Tx{IDB: tx, raw: tx.Tx, models: s.writer, bind: s.engine.Dialect().Bind})
+	o.lend(lent)
 	if errors.Is(o.err, ErrRetry) {
 		return o.err
 	}

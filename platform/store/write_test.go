@@ -110,7 +110,7 @@ func together(t testing.TB, db *store.Store, fns ...func(ctx context.Context, tx
 
 func TestAFailureIsItsOwn(t *testing.T) {
 	commits := 0
-	db := storetest.OpenWith(t, &store.Options{Logger: slog.New(slog.DiscardHandler), Fault: func(op string) error {
+	db := storetest.OneWriter(t, &store.Options{Logger: slog.New(slog.DiscardHandler), Fault: func(op string) error {
 		if op == "commit" {
 			commits++
 		}
@@ -265,7 +265,7 @@ func TestFaultsAtEachPoint(t *testing.T) {
 }
 
 func TestATransactionThatTheEngineGaveUpFailsForAll(t *testing.T) {
-	db := storetest.Open(t, shelf())
+	db := storetest.OneWriter(t, nil, shelf())
 	secret := errors.New("of one caller")
 	results := together(t, db,
 		func(ctx context.Context, tx *store.Tx) error {
@@ -385,7 +385,7 @@ func TestOnlyAcknowledgedRowsAreThere(t *testing.T) {
 
 func TestStoreWorksInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := storetest.Open(t, shelf())
+		db := storetest.OneWriter(t, nil, shelf())
 		begun := time.Now()
 		var wg sync.WaitGroup
 		for i := range 10 {

@@ -101,8 +101,12 @@ const (
 
 // Add stores a new entry, which is due from its creation on. One with a lease
 // is this owner's from the start, as if it had been claimed, unless there are
-// others of its key.
+// others of its key. Entries of the same key wait for each other: the order of
+// their numbers is that of commits.
 func (l *Ledger) Add(ctx context.Context, tx *store.Tx, e *Entry, lease time.Time) error {
+	if err := tx.Lock(ctx, "flow."+e.Key); err != nil {
+		return err
+	}
 	var last int64
 	if err := tx.QueryRow(ctx, lastSQL, e.Key).Scan(&last); err != nil {
 		return err

@@ -31,5 +31,8 @@ func (*dialect) AppendJSON(b, text []byte) []byte {
 // Bind implements store.Dialect: SQLite takes "?" as it is.
 func (*dialect) Bind(query string) string { return query }
 
-// RegexpOperator implements store.Dialect.
-func (*dialect) RegexpOperator() string { return "REGEXP" }
+// Regexp implements store.Dialect.
+func (*dialect) Regexp(expr string) (operator, pattern string) { return "REGEXP", expr }
+
+// LockSQL implements store.Dialect: there is one writer.
+func (*dialect) LockSQL(bool) string { return "" }

@@ -1,4 +1,5 @@
-// Package storetest opens stores for tests.
+// Package storetest opens stores for tests: on SQLite or, where the variable
+// CUMULITE_TEST_ENGINE is "postgres", on a PostgreSQL that it starts.
 package storetest
 
 import (
@@ -9,6 +10,7 @@ import (
 
 	"github.com/cumulite/cumulite/platform/store"
 	"github.com/cumulite/cumulite/platform/store/sqlite"
+	"github.com/cumulite/cumulite/test/pgtest"
 )
 
 // Open gives an empty store with these tables, in memory as far as the system
@@ -21,7 +23,21 @@ func Open(t testing.TB, m ...store.Migrations) *store.Store {
 // OpenWith is Open with options.
 func OpenWith(t testing.TB, opts *store.Options, m ...store.Migrations) *store.Store {
 	t.Helper()
+	if pgtest.Wanted() {
+		return Processes(t, m...)(opts)
+	}
+	return OneWriter(t, opts, m...)
+}
+
+// OneWriter is OpenWith on SQLite, whatever the engine of other tests is.
+func OneWriter(t testing.TB, opts *store.Options, m ...store.Migrations) *store.Store {
+	t.Helper()
 	e, err := sqlite.Open(filepath.Join(Dir(t), "test.db"), &sqlite.Options{Ephemeral: true})
+	return open(t, e, err, opts, m...)
+}
+
+func open(t testing.TB, e store.Engine, err error, opts *store.Options, m ...store.Migrations) *store.Store {
+	t.Helper()
 	if err != nil {
 		t.Fatalf("open the engine: %v", err)
 	}
