@@ -6,7 +6,7 @@ LINT     := build/golangci-lint-v2.15.0
 TIMEOUT  ?= 20m
 PACKAGES ?= ./...
 
-.PHONY: build up down packages vet lint test soak bench powercut clean
+.PHONY: build up down packages vet lint test soak kill bench powercut clean
 
 build:
 	$(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./daemons/...
@@ -36,11 +36,15 @@ lint: $(LINT)
 
 # test installs what is missing and runs everything: vet, lint, the rules of the house, all suites.
 test: packages vet lint
-	SOAK_SECONDS=60 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
+	SOAK_SECONDS=60 KILL_ROUNDS=200 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
 
 # soak runs simulated clouds through crashes, partitions and the like, from new seeds, for SECONDS.
 soak:
 	$(GO) test -v -timeout 0 ./test/soak -seconds $(or $(SECONDS),600)
+
+# kill kills the processes of clouds ROUNDS times at random steps of what they do; the report goes into bench/README.md.
+kill: packages
+	$(GO) test -v -timeout 24h ./test/kill -rounds $(or $(ROUNDS),200)
 
 # bench measures cumulited from outside; as root also real servers. The packages' own: go test -bench .
 bench: packages

@@ -1,0 +1,12 @@
+// Package kill kills the processes of clouds with SIGKILL, at every step of
+// what they do, and holds what is there afterwards to what was promised: each
+// server is ACTIVE, gone, or in ERROR with its reason; what was acknowledged is
+// so; and doctor finds nothing.
+//
+//	go test ./test/kill                  // what a change is tested with
+//	go test ./test/kill -v -rounds 200   // make kill ROUNDS=200
+//
+// A simulated round is a process of this very test, with a cloud over a state
+// directory and a simulated host that outlives it; it is told to kill itself
+// after so many seams: of the database, of calls, of steps.
+package kill
