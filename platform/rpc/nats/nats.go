@@ -170,6 +170,7 @@ func (c *Conn) Close() {
 	for _, r := range c.serving {
 		r.Close()
 	}
+	c.up.Close()
 	if c.Connected() {
 		_ = c.nc.FlushTimeout(wire.Ping)
 	}

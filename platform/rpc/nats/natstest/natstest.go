@@ -58,6 +58,9 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
+// Root is the authority's certificate, encoded.
+func (a *Authority) Root() []byte { return a.cert.Raw }
+
 // Certify signs a certificate for name that lasts from now on for life.
 func (a *Authority) Certify(name string, life time.Duration, usages ...x509.ExtKeyUsage) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -92,11 +92,16 @@ func (s *Server) start() error {
 	log := &logger{Logger: s.log}
 	s.srv.SetLoggerV2(log, false, false, false)
 	s.srv.Start()
-	if !s.srv.ReadyForConnections(10 * time.Second) {
-		s.srv.Shutdown()
-		return errs.New(errs.Unavailable, "the server for hosts did not start").Because(errors.New(log.fatal()))
+	for range 100 {
+		if s.srv.ReadyForConnections(100 * time.Millisecond) {
+			return nil
+		}
+		if log.fatal() != "" {
+			break
+		}
 	}
-	return nil
+	s.srv.Shutdown()
+	return errs.New(errs.Unavailable, "the server for hosts did not start").Because(errors.New(log.fatal()))
 }
 
 // connect gives the controller its own connection, within the process and with all rights.
@@ -129,7 +134,7 @@ func (s *Server) Host(name string) rpc.Caller { return s.down.Of(name) }
 // serves. It looks into memory only. A machine that vanished is seen as
 // connected for up to 6 s.
 func (s *Server) Connected(name string) bool {
-	return s.srv.GlobalAccount().Interest(wire.Down.Do(name)) > 0
+	return s.srv.Running() && s.srv.GlobalAccount().Interest(wire.Down.Do(name)) > 0
 }
 
 // Serve answers the calls of hosts; mux gives the methods for one. Of all
@@ -176,6 +181,9 @@ func (s *Server) Close() {
 	defer s.mu.Unlock()
 	for _, r := range s.serving {
 		r.Close()
+	}
+	if s.down != nil {
+		s.down.Close()
 	}
 	if s.nc != nil {
 		s.nc.Close()

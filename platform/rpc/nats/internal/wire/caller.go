@@ -22,6 +22,8 @@ type Caller struct {
 	d     Direction
 	id    string
 	there func(host string) bool
+	done  context.Context
+	close context.CancelFunc
 
 	mu      sync.Mutex
 	last    uint64
@@ -32,6 +34,7 @@ type Caller struct {
 // whether the peer can be reached right now.
 func NewCaller(nc *nats.Conn, d Direction, host string, there func(host string) bool) (*Caller, error) {
 	c := &Caller{nc: nc, d: d, id: nats.NewInbox()[len(nats.InboxPrefix):], there: there, waiting: map[string]chan *nats.Msg{}}
+	c.done, c.close = context.WithCancel(context.Background())
 	sub, err := nc.Subscribe(d.Answers(host)+c.id+".*", c.deliver)
 	if err != nil {
 		return nil, err
@@ -49,6 +52,9 @@ func (c *Caller) deliver(msg *nats.Msg) {
 		answer <- msg // has room for one
 	}
 }
+
+// Close ends all calls. The connection is closed by its owner.
+func (c *Caller) Close() { c.close() }
 
 // Of gives the calls to (or from) host.
 func (c *Caller) Of(host string) rpc.Caller { return line{c, host} }
@@ -118,6 +124,9 @@ func (l line) await(parent context.Context, reply string, answer <-chan *nats.Ms
 			return msg.Data, nil
 		case <-now.Done():
 			stop()
+		case <-l.done.Done():
+			stop()
+			return nil, errs.New(errs.Unavailable, "%s: the connection was closed during the call", l.host)
 		}
 		switch {
 		case ctx.Err() != nil:

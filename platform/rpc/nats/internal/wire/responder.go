@@ -33,9 +33,11 @@ type Responder struct {
 	mu    sync.Mutex
 	calls map[string]context.CancelFunc // by subject of the answer
 	load  map[string]int                // calls of each host
+	epoch uint64                        // which connection requests come over
+	old   int                           // requests that wait here and came over the one before
 
 	proof sync.Mutex
-	seen  time.Time // the connection worked since
+	seen  time.Time // the connection was alive
 }
 
 // Answer answers the requests to (or from) host, or AllHosts, with the methods
@@ -44,6 +46,9 @@ func Answer(nc *nats.Conn, d Direction, host, queue string, mux func(host string
 	r := &Responder{nc: nc, d: d, mux: mux, log: log, calls: map[string]context.CancelFunc{}, load: map[string]int{}}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	requests := d.Requests(host)
+	connected := nc.StatusChanged(nats.CONNECTED)
+	r.epoch = nc.Stats().Reconnects
+	r.running.Go(func() { r.follow(connected) })
 	var err error
 	if queue == "" { // one subscription keeps a cancel behind its request
 		err = r.subscribe(requests+".*", "")
@@ -60,7 +65,9 @@ func Answer(nc *nats.Conn, d Direction, host, queue string, mux func(host string
 func (r *Responder) subscribe(subject, queue string) error {
 	sub, err := r.nc.QueueSubscribe(subject, queue, r.receive)
 	if err == nil {
+		r.mu.Lock()
 		r.subs = append(r.subs, sub)
+		r.mu.Unlock()
 		err = sub.SetPendingLimits(-1, -1) // receive never waits
 	}
 	return err
@@ -93,49 +100,62 @@ func (r *Responder) receive(msg *nats.Msg) {
 		r.cancel(call)
 		return
 	}
-	ctx, err := r.begin(host, call, msg.Header.Get(headerWait))
+	ctx, epoch, err := r.begin(host, call, msg.Header.Get(headerWait))
 	if err != nil {
 		r.respond(call, rpc.Refusal(err))
 		return
 	}
-	go r.run(ctx, host, msg)
+	go r.run(ctx, epoch, host, msg)
 }
 
 // begin notes a call, with the context that ends when its caller gives up.
-func (r *Responder) begin(host, call, wait string) (context.Context, error) {
+func (r *Responder) begin(host, call, wait string) (context.Context, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.old > 0 || r.epoch != r.nc.Stats().Reconnects {
+		r.old = max(0, r.old-1)
+		return nil, 0, tooLate(host)
+	}
 	if r.ctx.Err() != nil {
-		return nil, errs.New(errs.Unavailable, "%s: closing", host)
+		return nil, 0, errs.New(errs.Unavailable, "%s: closing", host)
 	}
 	if r.load[host] >= MaxRunning {
-		return nil, errs.New(errs.Unavailable, "%s: %d calls are running", host, MaxRunning)
+		return nil, 0, errs.New(errs.Unavailable, "%s: %d calls are running", host, MaxRunning)
 	}
 	us, err := strconv.ParseInt(wait, 10, 64)
 	if err != nil || us < 0 || us > MaxWait.Microseconds() {
-		return nil, errs.Invalidf("a call that waits %q microseconds", wait)
+		return nil, 0, errs.Invalidf("a call that waits %q microseconds", wait)
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, time.Duration(us)*time.Microsecond)
 	r.calls[call] = cancel
 	r.load[host]++
 	r.running.Add(1)
-	return ctx, nil
+	return ctx, r.epoch, nil
 }
 
-func (r *Responder) run(ctx context.Context, host string, msg *nats.Msg) {
-	defer r.end(host, msg.Reply)
-	if !r.live() {
-		r.respond(msg.Reply, rpc.Refusal(errs.New(errs.Unavailable, "%s: the request came over a connection that was lost", host)))
-		return
+func tooLate(host string) error {
+	return errs.New(errs.Unavailable, "%s: the request came over a connection that was lost", host)
+}
+
+func (r *Responder) run(ctx context.Context, epoch uint64, host string, msg *nats.Msg) {
+	defer r.running.Done()
+	answer := r.answer(ctx, epoch, host, msg)
+	r.end(host, msg.Reply)
+	r.respond(msg.Reply, answer)
+}
+
+func (r *Responder) answer(ctx context.Context, epoch uint64, host string, msg *nats.Msg) []byte {
+	if !r.live(epoch) {
+		return rpc.Refusal(tooLate(host))
 	}
-	if ctx.Err() != nil {
-		return // nobody waits any more
+	if err := ctx.Err(); err != nil {
+		return rpc.Refusal(err)
 	}
 	mux := r.mux(host)
 	if mux == nil {
 		mux = rpc.NewMux()
 	}
-	r.respond(msg.Reply, mux.Serve(ctx, msg.Header.Get(headerMethod), msg.Data))
+	return mux.Serve(ctx, msg.Header.Get(headerMethod), msg.Data)
 }
 
 func (r *Responder) end(host, call string) {
@@ -145,7 +165,6 @@ func (r *Responder) end(host, call string) {
 	if r.load[host]--; r.load[host] == 0 {
 		delete(r.load, host)
 	}
-	r.running.Done()
 }
 
 func (r *Responder) cancel(call string) {
@@ -166,21 +185,40 @@ func (r *Responder) respond(call string, answer []byte) {
 	}
 }
 
-// live says whether the connection worked within the last second, and asks if
-// nobody knows. A process that stood still, or was cut off, finds old requests
-// in its buffers: their callers are gone, and nothing must be done for them.
-// Whatever was sent before the answer to our question came before it, cancels
-// included.
-func (r *Responder) live() bool {
+// live says whether the connection epoch worked within the last second, and
+// asks if nobody knows. A process that stood still, or was cut off, finds old
+// requests in its buffers: their callers are gone, and nothing must be done
+// for them. Whatever was sent before the answer to our question came before
+// it, cancels included.
+func (r *Responder) live(epoch uint64) bool {
 	r.proof.Lock()
 	defer r.proof.Unlock()
 	now := clock.System().Now()
 	if age := now.Sub(r.seen); age >= 0 && age < fresh {
 		return true
 	}
-	if !r.nc.IsConnected() || r.nc.FlushTimeout(Ping) != nil {
+	if !r.nc.IsConnected() || r.nc.FlushTimeout(Ping) != nil || r.nc.Stats().Reconnects != epoch {
 		return false
 	}
 	r.seen = now
 	return true
+}
+
+// follow notes each new connection, until Close.
+func (r *Responder) follow(connected chan nats.Status) {
+	defer r.nc.RemoveStatusListener(connected)
+	for {
+		select {
+		case <-connected:
+		case <-r.ctx.Done():
+			return
+		}
+		r.mu.Lock()
+		r.epoch, r.old = r.nc.Stats().Reconnects, 0
+		for _, sub := range r.subs {
+			waiting, _, _ := sub.Pending()
+			r.old += waiting
+		}
+		r.mu.Unlock()
+	}
 }
