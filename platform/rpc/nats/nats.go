@@ -132,7 +132,7 @@ func (c *Conn) options(o Options) nats.Options {
 	opts.PingInterval, opts.MaxPingsOut = wire.Ping, wire.MissedPings
 	opts.RetryOnFailedConnect, opts.MaxReconnect, opts.IgnoreAuthErrorAbort = true, -1, true
 	opts.CustomReconnectDelayCB = delay
-	opts.ConnectedCB = func(*nats.Conn) { c.log.Info("connected", "controller", c.nc.ConnectedAddr()) }
+	opts.ConnectedCB = func(nc *nats.Conn) { c.log.Info("connected", "controller", nc.ConnectedAddr()) }
 	opts.ReconnectedCB = opts.ConnectedCB
 	opts.DisconnectedErrCB = func(_ *nats.Conn, err error) { c.log.Warn("disconnected", "error", err) }
 	opts.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { c.log.Warn("connection", "error", err) }
