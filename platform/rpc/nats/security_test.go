@@ -169,6 +169,7 @@ func TestHostCannotHaveTheControllerSpeakToAnotherHost(t *testing.T) {
 	for _, reply := range []string{"host.node2.call.do", "host.node2.call.cancel", "host.node2.reply.me.2", "host.node1.call.do", "controllers.drop"} {
 		ask(attacker, "host.node1.up.do", reply, "echo", `"x"`)
 	}
+	ask(attacker, "host.node1.up.cancel", "host.node2.call.do", "echo", "host.node1.reply.me.4")
 	require.NoError(t, attacker.Publish("host.node1.up.cancel", []byte("host.node2.reply.me.1")))
 	require.NoError(t, attacker.Flush())
 	out, err := attacker.SubscribeSync("host.node1.reply.me.*")

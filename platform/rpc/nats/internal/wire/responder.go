@@ -87,20 +87,21 @@ func (r *Responder) Close() {
 // receive takes one message. A peer may name only its own answers: who answers
 // has more rights than who asks.
 func (r *Responder) receive(msg *nats.Msg) {
-	host := hostOf(msg.Subject)
-	call := msg.Reply
-	if strings.HasSuffix(msg.Subject, verbCancel) {
+	late := r.late()
+	host, call := hostOf(msg.Subject), msg.Reply
+	cancels := strings.HasSuffix(msg.Subject, verbCancel)
+	if cancels {
 		call = string(msg.Data)
 	}
 	if !strings.HasPrefix(call, r.d.Answers(host)) {
 		r.log.Warn("a message that asks for an answer elsewhere", "host", host, "answer", call)
 		return
 	}
-	if msg.Reply == "" {
+	if cancels {
 		r.cancel(call)
 		return
 	}
-	ctx, epoch, err := r.begin(host, call, msg.Header.Get(headerWait))
+	ctx, epoch, err := r.begin(host, call, msg.Header.Get(headerWait), late)
 	if err != nil {
 		r.respond(call, rpc.Refusal(err))
 		return
@@ -108,12 +109,19 @@ func (r *Responder) receive(msg *nats.Msg) {
 	go r.run(ctx, epoch, host, msg)
 }
 
-// begin notes a call, with the context that ends when its caller gives up.
-func (r *Responder) begin(host, call, wait string) (context.Context, uint64, error) {
+// late says whether the message now received came over a connection before this one, or may have.
+func (r *Responder) late() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.old > 0 || r.epoch != r.nc.Stats().Reconnects {
-		r.old = max(0, r.old-1)
+	r.old--
+	return r.old >= 0 || r.epoch != r.nc.Stats().Reconnects
+}
+
+// begin notes a call, with the context that ends when its caller gives up.
+func (r *Responder) begin(host, call, wait string, late bool) (context.Context, uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if late {
 		return nil, 0, tooLate(host)
 	}
 	if r.ctx.Err() != nil {
