@@ -2,6 +2,10 @@ package compute
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,13 +36,16 @@ type Action struct {
 // ActionEvent is one step of an action, and its row.
 type ActionEvent struct {
 	bun.BaseModel `bun:"table:compute_action_events,alias:event"`
-	ActionID      string    `bun:"action_id,pk"`
-	Name          string    `bun:"name,pk"`
-	Host          string    `bun:"host,notnull"` // "" without one
-	Failed        bool      `bun:"failed,notnull"`
-	Details       *string   `bun:"details"` // why it failed, in words for its owner
-	StartedAt     time.Time `bun:"started_at,notnull"`
-	FinishedAt    time.Time `bun:"finished_at,notnull"` // of the last attempt
+	ActionID      string     `bun:"action_id,pk"`
+	Name          string     `bun:"name,pk"`
+	Host          string     `bun:"host,notnull"` // "" without one
+	Failed        bool       `bun:"failed,notnull"`
+	Details       *string    `bun:"details"` // why it failed, in words for its owner
+	StartedAt     time.Time  `bun:"started_at,notnull"`
+	FinishedAt    time.Time  `bun:"finished_at,notnull"` // of the last attempt
+	Attempt       int        `bun:"attempt,notnull"`     // which it was
+	NextAt        *time.Time `bun:"next_at"`             // when the next one is; nil when there is none
+	UnderWay      bool       `bun:"-"`                   // it is tried, or will be again: neither failed nor finished yet
 }
 
 // beginAction notes that the request in ctx asks something of a server.
@@ -79,9 +86,14 @@ func (s *Service) recordEvent(ctx context.Context, tx *store.Tx, serverID, host,
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO compute_action_events (action_id, name, host, failed, details, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (action_id, name) DO UPDATE SET host = EXCLUDED.host, failed = EXCLUDED.failed, details = EXCLUDED.details, finished_at = EXCLUDED.finished_at`,
-		action, name, host, ev.Err != nil, detailsOf(ev.Err), ev.Started, ev.Finished)
+	var next *time.Time
+	if !ev.Next.IsZero() {
+		next = &ev.Next
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO compute_action_events (action_id, name, host, failed, details, started_at, finished_at, attempt, next_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (action_id, name) DO UPDATE SET host = EXCLUDED.host, failed = EXCLUDED.failed,
+		details = EXCLUDED.details, finished_at = EXCLUDED.finished_at, attempt = EXCLUDED.attempt, next_at = EXCLUDED.next_at`,
+		action, name, host, ev.Err != nil, detailsOf(ev.Err), ev.Started, ev.Finished, ev.Attempt, next)
 	if err != nil {
 		return err
 	}
@@ -130,7 +142,51 @@ func (s *Service) GetAction(ctx context.Context, serverID, requestID string, del
 	}
 	events := []ActionEvent{}
 	err = s.DB.Read().NewSelect().Model(&events).Where("action_id = ?", a.ID).Order("started_at", "name").Scan(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	events, err = s.underWay(ctx, a, events)
 	return a, events, err
+}
+
+// underWay completes the events of an action by what its operation does now:
+// the step that is tried again says so, the one whose first attempt is under
+// way has no row yet.
+func (s *Service) underWay(ctx context.Context, a *Action, events []ActionEvent) ([]ActionEvent, error) {
+	ops, err := s.Ops.List(ctx, a.ServerID)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(ops, func(op flow.Info) bool { return op.RequestID == a.RequestID })
+	last := a.StartedAt
+	for i := range events {
+		e := &events[i]
+		e.Name, _, _ = strings.Cut(e.Name, "#")
+		if at >= 0 && e.NextAt != nil && ops[at].Attempt > 0 && e.Name == eventName(ops[at].Step, ops[at].Undo, 0) {
+			e.tryAgain(s.Clock.Now())
+		}
+		if e.FinishedAt.After(last) {
+			last = e.FinishedAt
+		}
+	}
+	if at < 0 || ops[at].Owner == "" || ops[at].Step == "" || ops[at].Attempt > 0 {
+		return events, nil
+	}
+	return append(events, ActionEvent{ActionID: a.ID, Name: eventName(ops[at].Step, ops[at].Undo, 0), StartedAt: last, Attempt: 1, UnderWay: true}), nil
+}
+
+// tryAgain has an event say that its step is tried again, and when.
+func (e *ActionEvent) tryAgain(now time.Time) {
+	e.UnderWay = true
+	next := "under way"
+	if wait := e.NextAt.Sub(now); wait > 0 {
+		next = fmt.Sprintf("in %d s", int(math.Ceil(wait.Seconds())))
+	}
+	text := fmt.Sprintf("attempt %d, next %s", e.Attempt, next)
+	if e.Details != nil {
+		text = strings.TrimSuffix(*e.Details, ".") + "; " + text
+	}
+	e.Details = &text
 }
 
 // serverOfActions checks that the caller may see what was asked of a server,

@@ -17,6 +17,12 @@ type createArgs struct {
 	Groups []string      // security groups of the ports that are made
 	Host   string        // that was chosen
 	NICs   []NIC         // plugged in there
+
+	Tried     []attempt // on other hosts before
+	Failing   time.Time // since when calls to the host fail; zero while they do not
+	Blamed    bool      // it failed because of the host
+	Launching bool      // the host was told to start the guest
+	Unsure    bool      // and could not be asked to remove it
 }
 
 // createOperation builds a server: finds its host, plugs its ports there,
@@ -37,10 +43,8 @@ func (s *Service) createOperation() flow.Operation[createArgs] {
 				return []string{"launched_at", "power_state", "progress", "fault"}
 			})
 		},
-		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs], cause error) error {
-			return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.fail(srv, cause) })
-		},
-		Observe: observe(s, func(a *createArgs) string { return a.Host }),
+		Failed:  s.buildFailed,
+		Observe: observe(s, func(a *createArgs) (string, int) { return a.Host, len(a.Tried) }),
 	}
 }
 
@@ -49,7 +53,7 @@ func (s *Service) chooseHost(ctx context.Context, r *flow.Run[createArgs]) error
 	if err != nil {
 		return err
 	}
-	r.Args.Host, err = s.choose(ctx, srv, r.Args.Force)
+	r.Args.Host, err = s.choose(ctx, srv, r.Args.Force, r.Args.tried())
 	return err
 }
 
@@ -74,10 +78,15 @@ func (s *Service) advance(ctx context.Context, tx *store.Tx, op string, srv *Ser
 	return s.save(ctx, tx, srv, columns...)
 }
 
+// unclaimHost gives back the host, and the ports unless they go on to the next.
 func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) error {
+	if err := s.unplugNetworks(ctx, r); err != nil {
+		return err
+	}
+	columns := claimColumns
 	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		srv, err := store.Get[Server](ctx, tx, r.Key)
-		if store.IsNone(err) || err == nil && srv.Host == "" {
+		if store.IsNone(err) || err == nil && srv.Host == "" && len(srv.Interfaces) == 0 {
 			return nil
 		}
 		if err != nil {
@@ -86,8 +95,11 @@ func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) erro
 		if err := s.unclaim(ctx, tx, srv); err != nil {
 			return err
 		}
-		srv.Host, srv.Zone, srv.Claimed, srv.Interfaces = "", "", schedule.Amounts{}, []Interface{}
-		return s.save(ctx, tx, srv, append(claimColumns, "interfaces")...)
+		srv.Host, srv.Zone, srv.Claimed = "", "", schedule.Amounts{}
+		if !s.goesOn(r) {
+			srv.Interfaces, columns = []Interface{}, append(claimColumns, "interfaces")
+		}
+		return s.save(ctx, tx, srv, columns...)
 	})
 	s.places.forget() // the choice may have been noted without a claim
 	return err
@@ -99,13 +111,14 @@ func (s *Service) plugNetworks(ctx context.Context, r *flow.Run[createArgs]) err
 	if err != nil {
 		return err
 	}
+	r.Args.Blamed = false
 	for _, p := range r.Args.Ports {
 		if err := s.ensurePort(ctx, srv, p, r.Args.Groups); err != nil {
 			return err
 		}
 	}
 	r.Args.NICs, err = s.plugAll(ctx, srv, interfacesOf(r.Args.Ports))
-	return err
+	return s.judge(r, err)
 }
 
 func (s *Service) savePlugged(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
@@ -116,7 +129,11 @@ func (s *Service) savePlugged(ctx context.Context, tx *store.Tx, r *flow.Run[cre
 	return s.advance(ctx, tx, r.ID, srv, TaskSpawning)
 }
 
+// unplugNetworks takes the ports away, unless they go on to the next host.
 func (s *Service) unplugNetworks(ctx context.Context, r *flow.Run[createArgs]) error {
+	if s.goesOn(r) {
+		return nil
+	}
 	return s.dropInterfaces(ctx, r.Key, interfacesOf(r.Args.Ports))
 }
 
@@ -126,42 +143,51 @@ func (s *Service) spawn(ctx context.Context, r *flow.Run[createArgs]) error {
 	if err != nil {
 		return err
 	}
-	h, err := s.hypervisor(srv.Host)
-	if err != nil {
-		return err
-	}
 	spec, err := s.guestSpec(ctx, srv, r.Args.NICs)
 	if err != nil {
 		return err
 	}
-	if err := h.Create(ctx, r.ID, spec); err != nil {
-		return err
-	}
-	return h.Start(ctx, r.ID, spec)
+	return s.judge(r, s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error {
+		if err := h.Create(ctx, r.ID, spec); err != nil {
+			return err
+		}
+		r.Args.Launching = true
+		return h.Start(ctx, r.ID, spec)
+	}))
 }
 
 func (s *Service) destroy(ctx context.Context, r *flow.Run[createArgs]) error {
-	return s.removeGuest(ctx, r.ID, r.Key, r.Args.Host)
+	removed, err := s.removeGuest(ctx, r.ID, r.Key, r.Args.Host)
+	if err != nil || removed || !r.Args.Launching {
+		return err
+	}
+	host, err := hostNamed(ctx, s.DB.Read(), r.Args.Host)
+	if errs.Is(err, errs.NotFound) {
+		return nil // it was removed
+	}
+	r.Args.Unsure = err == nil && !host.ForcedDown
+	return err
 }
 
 // removeGuest takes a guest off its host. A host that is down cannot be waited
 // for: the guest is removed when it comes back and is found there.
-func (s *Service) removeGuest(ctx context.Context, op, id, host string) error {
+func (s *Service) removeGuest(ctx context.Context, op, id, host string) (removed bool, err error) {
 	if host == "" {
-		return nil
+		return true, nil
 	}
 	h, err := s.hypervisor(host)
 	if errs.Is(err, errs.Unavailable) {
 		s.log.Warn("a guest stays on a host that is not available", "server", id, "host", host)
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	// A host that hangs is known to be down by the next attempt.
 	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
-	return h.Remove(ctx, op, id)
+	err = h.Remove(ctx, op, id)
+	return err == nil, err
 }
 
 // removeTimeout is how long a host may take to remove a guest.

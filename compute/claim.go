@@ -83,13 +83,14 @@ func (s *Service) scheduled(h *Host) schedule.Host {
 	}
 }
 
-// choose gives the host for a server. The scheduler is asked by the snapshot
+// choose gives the host for a server, none of those that were tried. The scheduler is asked by the snapshot
 // first, and by the rows before it is said that there is no host.
-func (s *Service) choose(ctx context.Context, srv *Server, force bool) (string, error) {
+func (s *Service) choose(ctx context.Context, srv *Server, force bool, tried []string) (string, error) {
 	r, err := s.wanted(ctx, s.DB.Read(), srv, force)
 	if err != nil {
 		return "", err
 	}
+	r.Exclude = tried
 	if err := s.readPlacement(ctx, false); err != nil {
 		return "", err
 	}

@@ -274,7 +274,7 @@ func TestStepOnAHostThatDoesNotAnswerIsTriedAgain(t *testing.T) {
 	last := events[len(events)-1]
 	require.Equal(t, "compute_spawn", last.Name)
 	require.True(t, last.Failed)
-	require.Equal(t, "simulated failure of create", *last.Details)
+	require.Equal(t, "simulated failure of create; attempt 1, next in 1 s", *last.Details)
 	w.pass(t, 5e9)
 	require.Equal(t, "ACTIVE", w.get(t, s.ID).Status())
 }

@@ -38,7 +38,7 @@ func (s *Service) deleteOperation() flow.Operation[deleteArgs] {
 			}},
 		},
 		Done:    s.forgetServer,
-		Observe: observe(s, func(a *deleteArgs) string { return a.Host }),
+		Observe: observe(s, func(a *deleteArgs) (string, int) { return a.Host, 0 }),
 	}
 }
 
@@ -53,7 +53,8 @@ func (s *Service) destroyGuest(ctx context.Context, r *flow.Run[deleteArgs]) err
 		return err
 	}
 	r.Args.Host, r.Args.Interfaces = srv.Host, srv.Interfaces
-	return s.removeGuest(ctx, r.ID, r.Key, srv.Host)
+	_, err = s.removeGuest(ctx, r.ID, r.Key, srv.Host)
+	return err
 }
 
 // forgetServer moves a server's row to those that were, and gives back what

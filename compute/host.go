@@ -188,6 +188,7 @@ func (s *Service) heard(host string, up bool) {
 		s.down.Delete(host)
 	} else {
 		s.down.Store(host, true)
+		s.calls.cut(host)
 	}
 	s.places.forget()
 }

@@ -150,7 +150,7 @@ func (s *Service) attachOperation() flow.Operation[attachArgs] {
 			s.waits.end(tx, r.ID, cause)
 			return s.endAction(ctx, tx, r.Key, cause)
 		},
-		Observe: observe(s, func(a *attachArgs) string { return a.Host }),
+		Observe: observe(s, func(a *attachArgs) (string, int) { return a.Host, 0 }),
 	}
 }
 
@@ -167,11 +167,11 @@ func (s *Service) plugAttached(ctx context.Context, r *flow.Run[attachArgs]) err
 }
 
 func (s *Service) attachToGuest(ctx context.Context, r *flow.Run[attachArgs]) error {
-	_, h, err := s.guest(ctx, r.Key)
+	srv, err := s.server(ctx, r.Key)
 	if err != nil {
 		return err
 	}
-	return h.Plug(ctx, r.ID, r.Key, r.Args.NIC)
+	return s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error { return h.Plug(ctx, r.ID, r.Key, r.Args.NIC) })
 }
 
 // detachAgain takes the interface from the guest. A host that does not answer
@@ -246,16 +246,18 @@ func (s *Service) detachOperation() flow.Operation[detachArgs] {
 		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[detachArgs], cause error) error {
 			return s.endAction(ctx, tx, r.Key, cause)
 		},
-		Observe: observe(s, func(a *detachArgs) string { return a.Host }),
+		Observe: observe(s, func(a *detachArgs) (string, int) { return a.Host, 0 }),
 	}
 }
 
 func (s *Service) detachFromGuest(ctx context.Context, r *flow.Run[detachArgs]) error {
-	_, h, err := s.guest(ctx, r.Key)
+	srv, err := s.server(ctx, r.Key)
 	if err != nil {
 		return err
 	}
-	return h.Unplug(ctx, r.ID, r.Key, r.Args.Interface.PortID)
+	return s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error {
+		return h.Unplug(ctx, r.ID, r.Key, r.Args.Interface.PortID)
+	})
 }
 
 // attachAgain gives the guest back what it may have let go of. When that
@@ -282,6 +284,6 @@ func (s *Service) releaseOperation() flow.Operation[detachArgs] {
 		Steps: []flow.Step[detachArgs]{{Name: "deallocate_port", Do: func(ctx context.Context, r *flow.Run[detachArgs]) error {
 			return s.dropInterfaces(ctx, r.Key, []Interface{r.Args.Interface})
 		}}},
-		Observe: observe(s, func(a *detachArgs) string { return a.Host }),
+		Observe: observe(s, func(a *detachArgs) (string, int) { return a.Host, 0 }),
 	}
 }

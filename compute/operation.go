@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/cumulite/cumulite/platform/auth"
@@ -110,18 +111,28 @@ func (s *Service) faultOf(cause error) *Fault {
 }
 
 // observe records the attempts at an operation's steps as events of the
-// action that started it.
-func observe[A any](s *Service, host func(*A) string) func(context.Context, *store.Tx, *flow.Run[A], flow.StepEvent) error {
+// action that started it; at says on which host, and how many were tried before.
+func observe[A any](s *Service, at func(*A) (host string, before int)) func(context.Context, *store.Tx, *flow.Run[A], flow.StepEvent) error {
 	return func(ctx context.Context, tx *store.Tx, r *flow.Run[A], ev flow.StepEvent) error {
 		if ev.Step == "" {
 			return nil // only the end of the operation was left
 		}
-		name := "compute_" + ev.Step
-		if ev.Undo {
-			name = "compute_undo_" + ev.Step
-		}
-		return s.recordEvent(ctx, tx, r.Key, host(&r.Args), name, ev)
+		host, before := at(&r.Args)
+		return s.recordEvent(ctx, tx, r.Key, host, eventName(ev.Step, ev.Undo, before), ev)
 	}
+}
+
+// eventName is what a step is called among the events of an action. A name
+// stands there once: steps on further hosts have a number, which is not shown.
+func eventName(step string, undo bool, before int) string {
+	name := "compute_" + step
+	if undo {
+		name = "compute_undo_" + step
+	}
+	if before > 0 {
+		name = fmt.Sprintf("%s#%d", name, before+1)
+	}
+	return name
 }
 
 // asCompute gives the context in which compute speaks to other services on
@@ -142,7 +153,7 @@ func (s *Service) server(ctx context.Context, id string) (*Server, error) {
 func (s *Service) hypervisor(host string) (Hypervisor, error) {
 	h, known := s.hosts.Get(host)
 	if _, down := s.down.Load(host); down || !known {
-		return nil, errs.New(errs.Unavailable, "Compute host %s is not available.", host)
+		return nil, unavailable(host)
 	}
 	return h, nil
 }

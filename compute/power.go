@@ -61,8 +61,14 @@ func stopGuest(ctx context.Context, s *Service, h Hypervisor, op string, srv *Se
 	return h.Stop(ctx, op, srv.ID, s.opts.Grace)
 }
 
+// cutGuest ends a guest. One that its host does not know any more is started
+// from its disks, when they are there.
 func cutGuest(ctx context.Context, _ *Service, h Hypervisor, op string, srv *Server) error {
-	return h.Stop(ctx, op, srv.ID, 0)
+	err := h.Stop(ctx, op, srv.ID, 0)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	return err
 }
 
 func suspendGuest(ctx context.Context, _ *Service, h Hypervisor, op string, srv *Server) error {
@@ -147,11 +153,11 @@ func (s *Service) powerOperation(action ServerAction, p power) flow.Operation[po
 		Kind:     "compute.server." + p.name + map[bool]string{true: "_hard"}[action == DoHardReboot],
 		Deadline: 10 * time.Minute,
 		Steps: []flow.Step[powerArgs]{{Name: p.name, Undo: s.lookAtPower, Do: func(ctx context.Context, r *flow.Run[powerArgs]) error {
-			srv, h, err := s.guest(ctx, r.Key)
+			srv, err := s.server(ctx, r.Key)
 			if err != nil {
 				return err
 			}
-			return p.do(ctx, s, h, r.ID, srv)
+			return s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error { return p.do(ctx, s, h, r.ID, srv) })
 		}}},
 		Done: func(ctx context.Context, tx *store.Tx, r *flow.Run[powerArgs]) error {
 			return s.settle(ctx, tx, r.ID, r.Key, nil, func(srv *Server) []string {
@@ -166,7 +172,7 @@ func (s *Service) powerOperation(action ServerAction, p power) flow.Operation[po
 		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[powerArgs], cause error) error {
 			return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.powerFailed(srv, r.Args, cause) })
 		},
-		Observe: observe(s, func(a *powerArgs) string { return a.Host }),
+		Observe: observe(s, func(a *powerArgs) (string, int) { return a.Host, 0 }),
 	}
 }
 

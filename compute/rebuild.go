@@ -152,20 +152,20 @@ func (s *Service) rebuildOperation() flow.Operation[rebuildArgs] {
 		Failed: func(ctx context.Context, tx *store.Tx, r *flow.Run[rebuildArgs], cause error) error {
 			return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.fail(srv, cause) })
 		},
-		Observe: observe(s, func(a *rebuildArgs) string { return a.Host }),
+		Observe: observe(s, func(a *rebuildArgs) (string, int) { return a.Host, 0 }),
 	}
 }
 
 func (s *Service) destroyOld(ctx context.Context, r *flow.Run[rebuildArgs]) error {
-	_, h, err := s.guest(ctx, r.Key)
+	srv, err := s.server(ctx, r.Key)
 	if err != nil {
 		return err
 	}
-	return h.Remove(ctx, r.ID, r.Key)
+	return s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error { return h.Remove(ctx, r.ID, r.Key) })
 }
 
 func (s *Service) spawnAnew(ctx context.Context, r *flow.Run[rebuildArgs]) error {
-	srv, h, err := s.guest(ctx, r.Key)
+	srv, err := s.server(ctx, r.Key)
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,10 @@ func (s *Service) spawnAnew(ctx context.Context, r *flow.Run[rebuildArgs]) error
 	if err := s.tellGuest(ctx, srv.Interfaces); err != nil {
 		return err
 	}
-	if err := h.Create(ctx, r.ID, spec); err != nil || !r.Args.Start {
-		return err
-	}
-	return h.Start(ctx, r.ID, spec)
+	return s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error {
+		if err := h.Create(ctx, r.ID, spec); err != nil || !r.Args.Start {
+			return err
+		}
+		return h.Start(ctx, r.ID, spec)
+	})
 }

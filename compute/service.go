@@ -55,8 +55,17 @@ type Options struct {
 	Leases *lease.Leases
 	// Poll is how often hosts are asked how they are. Default: 4 s.
 	Poll time.Duration
+	// BuildAttempts is on how many hosts it is tried to build a server. Default: 3.
+	BuildAttempts int
+	// BuildPatience is how long calls to a host may fail before a server is
+	// built on another. Default: a minute.
+	BuildPatience time.Duration
 	// Retention is how long the record of a deleted server is kept. Default: 30 days.
 	Retention time.Duration
+	// ActionRetention is how long it is kept what was asked of servers that
+	// there are: the original keeps it until they are deleted and archived.
+	// Default: 90 days.
+	ActionRetention time.Duration
 }
 
 // Service holds the rules and rows of compute. Its methods check by policy what
@@ -71,6 +80,7 @@ type Service struct {
 	owning map[string]bool // kinds of operations that own the task of their server
 	places placement
 	waits  waits
+	calls  calls
 	hosts  *rpc.Roster[Hypervisor]
 	noted  noted
 	fence  atomic.Int64              // of the watch, while it is this process's
@@ -95,6 +105,8 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		return nil, err
 	}
 	o.DefaultZone, o.Domain = cmp.Or(o.DefaultZone, "nova"), cmp.Or(o.Domain, "novalocal")
+	o.ActionRetention = cmp.Or(o.ActionRetention, 90*24*time.Hour)
+	o.BuildAttempts, o.BuildPatience = cmp.Or(o.BuildAttempts, 3), cmp.Or(o.BuildPatience, time.Minute)
 	o.Grace, o.Poll, o.Retention = cmp.Or(o.Grace, time.Minute), cmp.Or(o.Poll, 4*time.Second), cmp.Or(o.Retention, 30*24*time.Hour)
 	s := &Service{Deps: deps, opts: o, policy: rules, owning: map[string]bool{}, quotas: quota.New("compute", quotaDefaults), log: o.Logger, hosts: rpc.NewRoster(deps.Hosts)}
 	if s.log == nil {

@@ -176,6 +176,25 @@ func TestRecordsOfDeletedServersArePruned(t *testing.T) {
 	require.Equal(t, "ACTIVE", w.get(t, kept.ID).Status())
 }
 
+func TestOldActionsOfLivingServersArePruned(t *testing.T) {
+	w := newWorld(t).run(t).watched(t)
+	s := w.server(t)
+	left := func() int {
+		list, _, err := w.ListActions(member(t), s.ID, false, store.Query{})
+		require.NoError(t, err)
+		return len(list)
+	}
+	w.clock.Advance(89 * 24 * time.Hour)
+	require.NoError(t, w.ChangePower(member(t), s.ID, compute.DoStop))
+	w.idle(t)
+	require.Equal(t, 2, left())
+	eventually(t, func() bool {
+		w.clock.Advance(time.Hour)
+		return left() == 1
+	}, "the making of it is long ago")
+	require.Equal(t, "SHUTOFF", w.get(t, s.ID).Status())
+}
+
 // buryMore makes n records more like that of a server that was deleted.
 func (w *world) buryMore(t testing.TB, id string, n int) {
 	var columns string

@@ -44,8 +44,8 @@ type actionDetail struct {
 type eventShape struct {
 	Event      string         `json:"event"`
 	StartTime  string         `json:"start_time"`
-	FinishTime string         `json:"finish_time"`
-	Result     string         `json:"result"`
+	FinishTime *string        `json:"finish_time"`
+	Result     *string        `json:"result"`
 	Traceback  maybe[*string] `json:"traceback,omitzero"`
 	Host       maybe[string]  `json:"host,omitzero" since:"2.62"`
 	HostID     string         `json:"hostId" since:"2.62"`
@@ -136,17 +136,20 @@ func (h handler) showAction(r *httpapi.Request) (any, error) {
 	shapes := make([]eventShape, len(events))
 	for n := range events {
 		shapes[n] = showEvent(a, &events[n], all, details)
+		if e := &events[n]; e.UnderWay && e.Details != nil {
+			out.Message = e.Details // the one word of the original tells the owner nothing of what is still tried
+		}
 	}
 	out.Events = &shapes
 	return actionBody{out}, nil
 }
 
-// showEvent shows a step. Which host it was on, and why it failed, is for some only.
+// showEvent shows a step; one that is still tried has no result yet. Which host
+// it was on, and why it failed, is for some only.
 func showEvent(a *compute.Action, e *compute.ActionEvent, all, details bool) eventShape {
-	out := eventShape{Event: e.Name, StartTime: naive(e.StartedAt), FinishTime: naive(e.FinishedAt), Result: "Success",
-		HostID: (&compute.Server{ProjectID: a.ProjectID, Host: e.Host}).HostID()}
-	if e.Failed {
-		out.Result = "Error"
+	out := eventShape{Event: e.Name, StartTime: naive(e.StartedAt), HostID: (&compute.Server{ProjectID: a.ProjectID, Host: e.Host}).HostID()}
+	if !e.UnderWay {
+		out.FinishTime, out.Result = ref(naive(e.FinishedAt)), ref(map[bool]string{false: "Success", true: "Error"}[e.Failed])
 	}
 	if all {
 		out.Traceback, out.Host = maybe[*string]{Set: true, Value: e.Details}, maybe[string]{Set: true, Value: e.Host}

@@ -70,6 +70,7 @@ type world struct {
 	network *network.Service
 	ops     *flow.Engine
 	clock   *clock.Manual
+	host    *simcompute.Host
 	image   string // an image that is there
 	netID   string // a network of project p1, its only one
 	made    int    // how many things were named
@@ -95,6 +96,7 @@ func newWorld(t testing.TB) *world {
 	w.network, err = network.New(network.Deps{DB: db, Clock: w.clock, Ops: w.ops, Events: bus, Drivers: map[string]network.Driver{"hv1": wires}}, nil)
 	require.NoError(t, err)
 	host := simcompute.New(simcompute.NewState(), &simcompute.Options{Name: "hv1", Clock: w.clock, VCPUs: 1 << 10, MemoryMiB: 1 << 20, DiskGiB: 10000})
+	w.host = host
 	w.compute, err = compute.New(compute.Deps{DB: db, Clock: w.clock, Ops: w.ops, Events: bus, Secrets: box,
 		Hosts: map[string]compute.Hypervisor{"hv1": host}, Networks: w.network, Images: w.images}, nil)
 	require.NoError(t, err)
