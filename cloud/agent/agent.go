@@ -75,7 +75,7 @@ func Open(dir string, opts *Options) (*Agent, error) {
 	if a.lock, err = take(dir); err != nil {
 		return nil, err
 	}
-	a.conn, err = nats.Connect(nats.Options{Host: a.id.Name, Controllers: a.id.Controllers, TLS: a.tls(), Key: secret.New(a.id.NKey), Logger: a.o.Logger})
+	a.conn, err = nats.Connect(nats.Options{Host: a.id.Name, Controllers: a.id.Controllers, TLS: a.TLS(), Key: secret.New(a.id.NKey), Logger: a.o.Logger})
 	if err != nil {
 		a.lock.Close()
 		return nil, err
@@ -110,7 +110,7 @@ func (a *Agent) Connected() bool { return a.conn.Connected() }
 
 // Images gives the bytes of images, for the host's drivers.
 func (a *Agent) Images() compute.Images {
-	return agentclient.NewImages(a.tls(), func(ctx context.Context, id string) (join.Ticket, error) {
+	return agentclient.NewImages(a.TLS(), func(ctx context.Context, id string) (join.Ticket, error) {
 		return rpc.Invoke[string, join.Ticket](ctx, a.conn.Controllers(), join.MethodTicket, id)
 	})
 }
@@ -141,8 +141,8 @@ func (a *Agent) identity() *identity {
 	return a.id
 }
 
-// tls is the host's side of any connection to a controller.
-func (a *Agent) tls() *tls.Config {
+// TLS is the host's side of any connection to a controller.
+func (a *Agent) TLS() *tls.Config {
 	pool := x509.NewCertPool()
 	if cert, err := x509.ParseCertificate(a.identity().Authority); err == nil {
 		pool.AddCert(cert) // without it nobody is believed

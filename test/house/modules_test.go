@@ -20,15 +20,27 @@ func TestServicesLinkNoEngineBrokerOrDriver(t *testing.T) {
 		if files, _ := filepath.Glob(filepath.Join(root, service, "*.go")); len(files) == 0 {
 			continue
 		}
-		list := exec.Command("go", "list", "-deps", "./"+service)
-		list.Dir = root
-		list.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := list.Output()
-		require.NoError(t, err)
-		for line := range strings.Lines(string(out)) {
-			for _, prefix := range heavy {
-				require.False(t, strings.HasPrefix(line, prefix), "%s links %s", service, line)
-			}
+		linksNone(t, service, heavy)
+	}
+}
+
+// A host is small, and what it does not have nobody attacks there.
+func TestHostsLinkNoEngineAndNoServerOfTheBroker(t *testing.T) {
+	linksNone(t, "daemons/hostagent", []string{"modernc.org/", "github.com/jackc/pgx", "github.com/nats-io/nats-server", "runtime/cgo",
+		module + "cloud/fleet/authority", module + "platform/store/sqlite", module + "platform/store/postgres", module + "platform/httpapi"})
+}
+
+// linksNone checks that nothing of these is in what a package is made of.
+func linksNone(t *testing.T, dir string, banned []string) {
+	t.Helper()
+	list := exec.Command("go", "list", "-deps", "./"+dir)
+	list.Dir = root
+	list.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := list.Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(out)) {
+		for _, prefix := range banned {
+			require.False(t, strings.HasPrefix(line, prefix), "%s links %s", dir, line)
 		}
 	}
 }
