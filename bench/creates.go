@@ -17,13 +17,9 @@ const (
 // creates measures how many servers become ACTIVE in a second, each asked for
 // and waited for by one of eight clients.
 func (b *bench) creates(ctx context.Context) error {
-	d, err := b.launchBig(ctx, "--state-dir", b.dir+"/creates")
+	d, s, err := b.furnished(ctx, b.dir+"/creates")
 	if err != nil {
 		return err
-	}
-	s, err := d.furnish(ctx)
-	if err != nil {
-		return d.stop(err)
 	}
 	for _, c := range []struct {
 		what    string

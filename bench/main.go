@@ -55,6 +55,8 @@ var parts = []part{
 	{name: "start", measure: (*bench).start},
 	{name: "http", measure: (*bench).http},
 	{name: "creates", measure: (*bench).creates},
+	{name: "many", measure: (*bench).many},
+	{name: "restart", measure: (*bench).restart},
 	{name: "real", measure: (*bench).real, asked: true},
 }
 
