@@ -102,7 +102,8 @@ func writerPragmas(opts *Options) []string {
 	case opts.Normal:
 		sync = "NORMAL"
 	}
-	return []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sync + ")", "foreign_keys(1)", "case_sensitive_like(1)"}
+	// What savepoints may have to take back is kept in memory, not in a file beside each commit.
+	return []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sync + ")", "temp_store(MEMORY)", "foreign_keys(1)", "case_sensitive_like(1)"}
 }
 
 // source writes the name under which the driver opens path with these settings.
