@@ -79,7 +79,8 @@ func (s *Service) failLastAction(ctx context.Context, tx *store.Tx, serverID str
 // server. The last attempt stands for all.
 func (s *Service) recordEvent(ctx context.Context, tx *store.Tx, serverID, host, name string, ev flow.StepEvent) error {
 	var action string
-	err := tx.QueryRow(ctx, "SELECT id FROM compute_actions WHERE server_id = ? AND request_id = ? ORDER BY id DESC LIMIT 1", serverID, auth.RequestID(ctx)).Scan(&action)
+	err := tx.QueryRow(ctx, `UPDATE compute_actions SET updated_at = ? WHERE id =
+		(SELECT MAX(id) FROM compute_actions WHERE server_id = ? AND request_id = ?) RETURNING id`, s.Clock.Now(), serverID, auth.RequestID(ctx)).Scan(&action)
 	if store.IsNone(err) {
 		return nil // nobody asked: it began by itself
 	}
@@ -94,10 +95,6 @@ func (s *Service) recordEvent(ctx context.Context, tx *store.Tx, serverID, host,
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (action_id, name) DO UPDATE SET host = EXCLUDED.host, failed = EXCLUDED.failed,
 		details = EXCLUDED.details, finished_at = EXCLUDED.finished_at, attempt = EXCLUDED.attempt, next_at = EXCLUDED.next_at`,
 		action, name, host, ev.Err != nil, detailsOf(ev.Err), ev.Started, ev.Finished, ev.Attempt, next)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, "UPDATE compute_actions SET updated_at = ? WHERE id = ?", s.Clock.Now(), action)
 	return err
 }
 

@@ -32,7 +32,7 @@ func (s *Service) createOperation() flow.Operation[createArgs] {
 		Kind: "compute.server.create",
 		Steps: []flow.Step[createArgs]{
 			{Name: "schedule", Do: s.chooseHost, Save: s.claimHost, Undo: s.unclaimHost},
-			{Name: "network", Do: s.plugNetworks, Save: s.savePlugged, Undo: s.unplugNetworks},
+			{Name: "network", Skip: needsNoPorts, Do: s.plugNetworks, Save: s.savePlugged, Undo: s.unplugNetworks},
 			{Name: "spawn", Do: s.spawn, Undo: s.destroy},
 		},
 		Deadline: time.Hour,
@@ -66,7 +66,11 @@ func (s *Service) claimHost(ctx context.Context, tx *store.Tx, r *flow.Run[creat
 		return err
 	}
 	srv.Interfaces = interfacesOf(r.Args.Ports)
-	return s.advance(ctx, tx, r.ID, srv, TaskNetworking, append(claimColumns, "interfaces")...)
+	next := TaskNetworking
+	if needsNoPorts(r) {
+		next = TaskSpawning
+	}
+	return s.advance(ctx, tx, r.ID, srv, next, append(claimColumns, "interfaces")...)
 }
 
 // advance notes what an operation does next with a server, unless another has
@@ -104,6 +108,9 @@ func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) erro
 	s.places.forget() // the choice may have been noted without a claim
 	return err
 }
+
+// needsNoPorts has a build go on with the guest right away.
+func needsNoPorts(r *flow.Run[createArgs]) bool { return len(r.Args.Ports) == 0 }
 
 // plugNetworks makes the ports that are to be made and plugs all in.
 func (s *Service) plugNetworks(ctx context.Context, r *flow.Run[createArgs]) error {

@@ -78,15 +78,12 @@ func serviceNamed(ctx context.Context, db bun.IDB, idOrName string) (*Host, erro
 }
 
 func hostWhere(ctx context.Context, db bun.IDB, column, value, missing string) (*Host, error) {
-	var id string
-	err := db.QueryRowContext(ctx, "SELECT id FROM compute_hosts WHERE "+column+" = ?", value).Scan(&id)
+	h := new(Host)
+	err := db.NewSelect().Model(h).Where(column+" = ?", value).Scan(ctx)
 	if store.IsNone(err) {
 		return nil, errs.NotFoundf(missing, value)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return store.Get[Host](ctx, db, id)
+	return h, err
 }
 
 // ListComputeServices gives the compute services of all hosts by their names.

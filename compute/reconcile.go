@@ -23,11 +23,15 @@ func (s *Service) compare(ctx context.Context, host string, h Hypervisor) {
 	}
 }
 
+// observing are the columns of servers that observed needs: there may be very
+// many on a host, of which hardly any has changed.
+var observing = []string{"id", "version", "vm_state", "task_state", "power_state", "launched_at", "host", "project_id", "user_id", "name", "image_id", "flavor_id"}
+
 func (s *Service) reconcile(ctx context.Context, host string, h Hypervisor) error {
 	// The rows are read before the guests: a server that changes in between
 	// has another version, and is left alone.
 	var list []Server
-	if err := s.DB.Read().NewSelect().Model(&list).Where("host = ?", host).Scan(ctx); err != nil {
+	if err := s.DB.Read().NewSelect().Model(&list).Column(observing...).Where("host = ?", host).Scan(ctx); err != nil {
 		return err
 	}
 	guests, err := h.Guests(ctx)
@@ -51,7 +55,8 @@ func (s *Service) reconcile(ctx context.Context, host string, h Hypervisor) erro
 // changed is told that a guest changed. When its server says otherwise the
 // host is asked once more: what it told may be over by now.
 func (s *Service) changed(ctx context.Context, host string, h Hypervisor, g Guest) {
-	srv, err := store.Get[Server](ctx, s.DB.Read(), g.ID)
+	srv := new(Server)
+	err := s.DB.Read().NewSelect().Model(srv).Column(observing...).Where("id = ?", g.ID).Scan(ctx)
 	if err != nil || srv.Host != host || srv.Task != TaskNone || srv.State().Observe(g.Power) == srv.State() && srv.Power == g.Power {
 		return
 	}

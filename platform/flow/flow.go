@@ -64,6 +64,9 @@ type Step[A any] struct {
 	// the transaction that records the step before it. Its ctx carries the
 	// Grant and the request's id of whoever started the operation.
 	Do func(ctx context.Context, r *Run[A]) error
+	// Skip, asked once the step before has its effect, tells that there is
+	// nothing to do at this one: it is left out with its Save. nil: never.
+	Skip func(r *Run[A]) bool
 	// Save changes rows in the transaction that records the step as done. Its
 	// error counts as one of Do.
 	Save func(ctx context.Context, tx *store.Tx, r *Run[A]) error

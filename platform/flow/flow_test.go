@@ -145,3 +145,31 @@ func TestAFinalErrorUndoesFromTheStepThatFailed(t *testing.T) {
 		require.Empty(t, y.list(e, ""))
 	})
 }
+
+func TestASkippedStepIsLeftOutAndStillUndone(t *testing.T) {
+	inBubble(t, func(y *yard) {
+		op, commits := y.operation(), 0
+		op.Steps[1].Skip = func(r *flow.Run[args]) bool { return r.Args.N == 0 }
+		op.Steps[1].Save = func(context.Context, *store.Tx, *flow.Run[args]) error { y.say("save b"); return nil }
+		op.Steps[2].Do = func(_ context.Context, r *flow.Run[args]) error {
+			if y.say("do c"); r.Key == "bad" {
+				return flow.Final(errors.New("no"))
+			}
+			return nil
+		}
+		op.Observe = func(context.Context, *store.Tx, *flow.Run[args], flow.StepEvent) error { commits++; return nil }
+		e := y.engine("one")
+		h := flow.Register(e, op)
+		y.run(e)
+		y.start(h, "without", args{})
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "do c", "done"}, y.said())
+		require.Equal(t, 2, commits)
+		y.start(h, "with", args{N: 1})
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "do b", "save b", "do c", "done"}, y.said())
+		y.start(h, "bad", args{})
+		synctest.Wait()
+		require.Equal(t, []string{"do a", "do c", "undo c", "undo b", "undo a"}, y.said()[:5])
+	})
+}

@@ -151,9 +151,9 @@ func (j *job) mayGoOn() error {
 }
 
 // afterSaves gives the step that comes once step is done: those without an
-// effect are recorded with the one before.
+// effect, or that are skipped, are recorded with the one before.
 func (j *job) afterSaves(step int) int {
-	for step++; step < len(j.kind.steps) && !j.kind.steps[step].do; step++ {
+	for step++; step < len(j.kind.steps) && (!j.kind.steps[step].do || j.bound.skips(step)); step++ {
 	}
 	return step
 }
@@ -161,6 +161,9 @@ func (j *job) afterSaves(step int) int {
 // saveSteps is the service's part of the transaction that records steps as done.
 func (j *job) saveSteps(ctx context.Context, tx *store.Tx, first int, next ledger.Move, ev StepEvent) error {
 	for i := first; i < next.Step && i < len(j.kind.steps); i++ {
+		if i > first && j.bound.skips(i) {
+			continue
+		}
 		if err := j.bound.save(ctx, tx, i); err != nil {
 			return err
 		}

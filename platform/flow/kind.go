@@ -40,6 +40,7 @@ func (k *kind) stepName(step int) string {
 // binding is the typed side of one operation: its functions with its Run.
 type binding interface {
 	prepare(attempt int, cause error)
+	skips(step int) bool
 	do(ctx context.Context, step int) error
 	undo(ctx context.Context, step int) error
 	save(ctx context.Context, tx *store.Tx, step int) error
@@ -113,6 +114,11 @@ type bound[A any] struct {
 }
 
 func (b *bound[A]) prepare(attempt int, cause error) { b.run.Attempt, b.run.Cause = attempt, cause }
+
+func (b *bound[A]) skips(step int) bool {
+	skip := b.op.Steps[step].Skip
+	return skip != nil && skip(&b.run)
+}
 
 func (b *bound[A]) do(ctx context.Context, step int) error { return b.op.Steps[step].Do(ctx, &b.run) }
 
