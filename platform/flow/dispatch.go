@@ -57,7 +57,6 @@ func (d *dispatcher) round(ctx context.Context, now time.Time) (time.Time, error
 		d.released = true
 		d.poll = now.Add(d.opts.Poll)
 		d.roll.Open()
-		d.roll.SetBehind(true)
 	}
 	d.seen = now
 	if err := d.renew(ctx, now); err != nil {
@@ -148,13 +147,10 @@ func (e *Engine) begin(entry ledger.Entry) {
 	}
 	go func() {
 		j.work(e.base)
-		look, last := work.End(j.more)
-		if look {
+		if work.End(j.more) {
 			e.stir()
 		}
-		if last {
-			e.notify()
-		}
+		e.notify()
 	}()
 }
 

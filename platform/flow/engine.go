@@ -92,7 +92,7 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Engine {
 	if o.Fault == nil {
 		o.Fault = func(string, string, Point) error { return nil }
 	}
-	e.ledger, e.roll = ledger.New(db, o.Owner), roll.New(o.Workers, o.Lease/3)
+	e.ledger, e.roll = ledger.New(db, o.Owner), roll.New(o.Workers, o.Lease)
 	return e
 }
 

@@ -92,11 +92,7 @@ func (h *Handle[A]) Start(ctx context.Context, tx *store.Tx, key string, args A)
 	now := h.e.clk.Now()
 	en := ledger.Entry{ID: uuid.NewString(), Kind: h.kind.name, Key: key, Caller: string(caller), RequestID: auth.RequestID(ctx),
 		Forward: h.kind.forward, Created: now, Deadline: now.Add(h.kind.deadline), State: ledger.State{Args: string(text)}}
-	var lease time.Time
-	if h.e.roll.Reserve(en.ID, now) {
-		lease = now.Add(h.e.opts.Lease)
-	}
-	if err := h.e.ledger.Add(ctx, tx, &en, lease); err != nil {
+	if err := h.e.ledger.Add(ctx, tx, &en, h.e.roll.Reserve(en.ID, now)); err != nil {
 		return "", errs.Wrap(err, "start %s", h.kind.name)
 	}
 	if en.Owner == "" {
@@ -116,8 +112,7 @@ type bound[A any] struct {
 func (b *bound[A]) prepare(attempt int, cause error) { b.run.Attempt, b.run.Cause = attempt, cause }
 
 func (b *bound[A]) skips(step int) bool {
-	skip := b.op.Steps[step].Skip
-	return skip != nil && skip(&b.run)
+	return b.op.Steps[step].Skip != nil && b.op.Steps[step].Skip(&b.run)
 }
 
 func (b *bound[A]) do(ctx context.Context, step int) error { return b.op.Steps[step].Do(ctx, &b.run) }

@@ -6,10 +6,8 @@ import (
 	"database/sql"
 	"fmt"
 	"reflect"
-	"sync"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 
 	"github.com/cumulite/cumulite/platform/errs"
@@ -23,11 +21,13 @@ func Get[T any](ctx context.Context, db bun.IDB, id string) (*T, error) {
 	if models == nil {
 		return row, db.NewSelect().Model(row).Where("?TablePKs = ?", id).Scan(ctx)
 	}
-	query, err := getByID(db, models, row)
+	// bun writes the statement, with a parameter for the id: the engine then
+	// keeps it prepared, which halves its time.
+	text, err := db.NewSelect().Model(row).Where("?TablePKs = ?", bun.Safe("?")).AppendQuery(models.QueryGen(), nil)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := raw.QueryContext(ctx, query, id)
+	rows, err := raw.QueryContext(ctx, db.Dialect().(Dialect).Bind(string(text)), id)
 	if err != nil {
 		return nil, err
 	}
@@ -36,29 +36,6 @@ func Get[T any](ctx context.Context, db bun.IDB, id string) (*T, error) {
 		return nil, cmp.Or(rows.Err(), sql.ErrNoRows)
 	}
 	return row, models.ScanRow(ctx, rows, row)
-}
-
-var texts sync.Map // of getByID: statementKey → string
-
-type statementKey struct {
-	row     reflect.Type
-	dialect dialect.Name
-}
-
-// getByID is the statement that reads a row by its id, which is a parameter:
-// the engine keeps it prepared. bun writes it once.
-func getByID[T any](db bun.IDB, models *bun.DB, row *T) (string, error) {
-	key := statementKey{reflect.TypeFor[T](), db.Dialect().Name()}
-	if text, known := texts.Load(key); known {
-		return text.(string), nil
-	}
-	text, err := db.NewSelect().Model(row).Where("?TablePKs = ?", bun.Safe("?")).AppendQuery(models.QueryGen(), nil)
-	if err != nil {
-		return "", err
-	}
-	query := db.Dialect().(Dialect).Bind(string(text))
-	texts.Store(key, query)
-	return query, nil
 }
 
 // unwrap gives what scans models, and what takes bound arguments; nil for an

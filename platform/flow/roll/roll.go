@@ -22,7 +22,7 @@ var (
 // Roll is what one engine has in hand. Its methods may be called from any goroutine.
 type Roll struct {
 	workers int
-	grace   time.Duration
+	lease   time.Duration
 
 	mu     sync.Mutex
 	open   bool             // takes on what is reserved
@@ -33,10 +33,9 @@ type Roll struct {
 	all    sync.WaitGroup   // of here
 }
 
-// New gives the roll of an engine with so many workers, which has done with a
-// transaction within grace. It is closed at first.
-func New(workers int, grace time.Duration) *Roll {
-	return &Roll{workers: workers, grace: grace, soon: map[string]*Work{}, here: map[string]*Work{}}
+// New gives the roll of an engine with so many workers. It is closed at first.
+func New(workers int, lease time.Duration) *Roll {
+	return &Roll{workers: workers, lease: lease, soon: map[string]*Work{}, here: map[string]*Work{}}
 }
 
 // Work is one operation in hand.
@@ -51,16 +50,17 @@ type Work struct {
 	why         error                   // it, and any other, should end
 }
 
-// Reserve takes an operation on that is being stored as this engine's, unless
-// there is no free worker, or the roll is closed. It is to begin in a moment.
-func (r *Roll) Reserve(id string, now time.Time) bool {
+// Reserve takes an operation on that is being stored as this engine's, and
+// gives the end of its lease; zero when there is no free worker, or the roll is
+// closed, and it is for whoever claims it. It is to begin in a moment.
+func (r *Roll) Reserve(id string, now time.Time) (lease time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.open || len(r.here)+len(r.soon) >= r.workers {
-		return false
+		return time.Time{}
 	}
 	r.soon[id] = &Work{roll: r, id: id, at: now}
-	return true
+	return now.Add(r.lease)
 }
 
 // Begin enters an operation that is this engine's, reserved or claimed, and
@@ -83,9 +83,8 @@ func (r *Roll) Begin(id string) (w *Work, first bool) {
 }
 
 // End strikes an operation off; more says that there may be something to claim
-// because of its end, as look says for all that ended; last says that nothing
-// is worked at any more.
-func (w *Work) End(more bool) (look, last bool) {
+// because of its end, as look says for all that ended.
+func (w *Work) End(more bool) (look bool) {
 	r := w.roll
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +93,7 @@ func (w *Work) End(more bool) (look, last bool) {
 	}
 	r.behind = r.behind || more
 	r.all.Done()
-	return r.behind || r.ended, len(r.here) == 0
+	return r.behind || r.ended
 }
 
 // Finish lets nothing begin from now on.
@@ -107,21 +106,21 @@ func (r *Roll) Finish() {
 // Wait waits, after Finish, until nothing is worked at.
 func (r *Roll) Wait() { r.all.Wait() }
 
-// Open has the roll take on what is reserved.
+// Open has the roll take on what is reserved. What there was before is to be claimed.
 func (r *Roll) Open() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.open = true
+	r.open, r.behind = true, true
 }
 
 // Close has it take on nothing, and gives the ids of all that is this
-// engine's, or will be. From reservations beyond the grace nothing is expected:
+// engine's, or will be. From reservations of a third of a lease ago nothing is expected:
 // their transactions failed, or the answer was lost.
 func (r *Roll) Close(now time.Time) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open = false
-	maps.DeleteFunc(r.soon, func(_ string, w *Work) bool { return now.Sub(w.at) >= r.grace })
+	maps.DeleteFunc(r.soon, func(_ string, w *Work) bool { return now.Sub(w.at) >= r.lease/3 })
 	return slices.AppendSeq(slices.Collect(maps.Keys(r.here)), maps.Keys(r.soon))
 }
 

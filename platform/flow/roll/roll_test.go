@@ -14,29 +14,29 @@ import (
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func open(workers int) *roll.Roll {
-	r := roll.New(workers, time.Minute)
+	r := roll.New(workers, 3*time.Minute)
 	r.Open()
 	return r
 }
 
 func TestNothingIsReservedBeyondTheWorkersOrWhileClosed(t *testing.T) {
 	r := roll.New(2, time.Minute)
-	require.False(t, r.Reserve("a", noon))
+	require.Zero(t, r.Reserve("a", noon))
 	r.Open()
-	require.True(t, r.Reserve("a", noon))
+	require.Equal(t, noon.Add(time.Minute), r.Reserve("a", noon))
 	r.Begin("b")
-	require.False(t, r.Reserve("c", noon), "one is reserved and one at work")
+	require.Zero(t, r.Reserve("c", noon), "one is reserved and one at work")
 	require.ElementsMatch(t, []string{"a", "b"}, r.Close(noon))
 	require.Equal(t, []string{"b"}, r.IDs())
 }
 
 func TestOfAReservationNothingIsExpectedForEver(t *testing.T) {
 	r := open(1)
-	require.True(t, r.Reserve("a", noon))
+	require.NotZero(t, r.Reserve("a", noon))
 	require.Equal(t, []string{"a"}, r.Close(noon.Add(59*time.Second)))
 	require.Empty(t, r.Close(noon.Add(time.Minute)))
 	r.Open()
-	require.True(t, r.Reserve("b", noon))
+	require.NotZero(t, r.Reserve("b", noon))
 }
 
 func TestAnInterruptBeforeTheBeginIsHeard(t *testing.T) {
@@ -85,17 +85,13 @@ func TestTheEndTellsWhetherToLookForMore(t *testing.T) {
 	b, _ := r.Begin("b")
 	c, first := r.Begin("b")
 	require.False(t, first)
-	look, last := b.End(false)
-	require.False(t, look)
-	require.False(t, last, "it was taken up again")
-	look, last = a.End(true)
-	require.True(t, look)
-	require.False(t, last)
+	require.True(t, r.SetBehind(false), "as it was opened")
+	require.False(t, b.End(false))
+	require.ElementsMatch(t, []string{"a", "b"}, r.IDs(), "it was taken up again")
+	require.True(t, a.End(true))
 	require.True(t, r.SetBehind(false))
 	r.Finish()
-	look, last = c.End(false)
-	require.True(t, look, "who finishes waits for each")
-	require.True(t, last)
+	require.True(t, c.End(false), "who finishes waits for each")
 	r.Wait()
 	gone, _ := r.Begin("d")
 	require.Nil(t, gone)
