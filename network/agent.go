@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,14 +24,17 @@ type Agent struct {
 	Host       string
 	Zone       string // "" for agents without one
 	Alive      bool
-	Started    time.Time // when the host was seen first
-	Heartbeat  time.Time // when it answered last
-	Technology string    // of the driver
+	Started    time.Time  // when the host was seen first
+	Heartbeat  time.Time  // when it answered last
+	Technology string     // of the driver
+	Tunnel     netip.Addr // where others reach the host's tunnels, of agents that make them
 }
+
+const routerAgent = "L3 agent"
 
 var agentTypes = []Agent{
 	{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent", Zone: Zone},
-	{Type: "L3 agent", Binary: "neutron-l3-agent", Topic: "l3_agent", Zone: Zone},
+	{Type: routerAgent, Binary: "neutron-l3-agent", Topic: "l3_agent", Zone: Zone},
 	{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A"},
 }
 
@@ -57,6 +61,9 @@ func (s *Service) ListAgents(ctx context.Context) (all []Agent, err error) {
 		for _, a := range append(slices.Clone(agentTypes), layer2) {
 			a.ID = uuid.NewSHA1(uuid.NameSpaceURL, []byte("cumulite:agent:"+host+":"+a.Type)).String()
 			a.Host, a.Alive, a.Started, a.Heartbeat, a.Technology = host, it.Alive, it.Since, it.Seen, it.Technology
+			if a.Type == layer2.Type {
+				a.Tunnel = it.Tunnel
+			}
 			all = append(all, a)
 		}
 	}
@@ -75,6 +82,19 @@ func (s *Service) GetAgent(ctx context.Context, id string) (*Agent, error) {
 		}
 	}
 	return nil, errs.NotFoundf("Agent %s could not be found.", id).WithCode("AgentNotFound")
+}
+
+// ListRouterAgents gives the agent of the host that a router is on.
+func (s *Service) ListRouterAgents(ctx context.Context, routerID string) ([]Agent, error) {
+	r, err := s.GetRouter(ctx, routerID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.policy.Check(ctx, ActionGetRouterAgents, nil); err != nil {
+		return nil, err
+	}
+	all, err := s.ListAgents(ctx)
+	return slices.DeleteFunc(all, func(a Agent) bool { return a.Type != routerAgent || a.Host != r.Host }), err
 }
 
 // AvailabilityZone is a zone for one kind of resource.

@@ -188,6 +188,11 @@ func TestRoutersAreSpreadAndLeaveAHostThatIsLost(t *testing.T) {
 	at := func(host string, r *network.Router) bool { _, there := j.on[host].Router(r.ID); return there }
 	require.True(t, at("hv1", first))
 	require.True(t, at("hv2", second), "the first host has one already")
+	agents := ok(j.ListRouterAgents(j.admin, second.ID))(j.site)
+	require.Len(t, agents, 1)
+	require.Equal(t, []string{"hv2", "L3 agent"}, []string{agents[0].Host, agents[0].Type})
+	_, err := j.ListRouterAgents(j.ann, second.ID)
+	j.requireFault(err, errs.Forbidden, "")
 	ping := frame.Frame{SrcMAC: p.MAC, DstMAC: frame.Broadcast, Kind: frame.WhoHas, Src: p.Addresses[0].IP, Dst: sub.GatewayIP}
 	require.True(t, j.reaches("hv3", p.ID, p.ID, ping), "through the tunnel")
 

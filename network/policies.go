@@ -29,6 +29,7 @@ const (
 	ActionDeleteQuota policy.Action = "delete_quota"
 
 	ActionGetAgent           policy.Action = "get_agent"
+	ActionGetRouterAgents    policy.Action = "get_l3-agents"
 	ActionGetZone            policy.Action = "get_availability_zone"
 	ActionGetServiceProvider policy.Action = "get_service_provider"
 	ActionGetIPAvailability  policy.Action = "get_network_ip_availability"
@@ -113,6 +114,7 @@ func otherRules() []policy.Rule {
 		rulesFor("Set the quotas of a project.", ActionUpdateQuota, onlyAdmin),
 		rulesFor("Make the default quotas hold again for a project.", ActionDeleteQuota, onlyAdmin),
 		rulesFor("Show agents.", ActionGetAgent, onlyAdmin),
+		rulesFor("Show the agents of a router.", ActionGetRouterAgents, onlyAdmin),
 		rulesFor("Show availability zones.", ActionGetZone, "role:reader or "+byAdmin),
 		rulesFor("Show service providers.", ActionGetServiceProvider, "role:reader or "+byAdmin),
 		rulesFor("Show how many addresses of networks are used.", ActionGetIPAvailability, byAdmin))

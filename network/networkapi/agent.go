@@ -64,6 +64,7 @@ func (h handler) agentRows() []httpapi.Route {
 	return []httpapi.Route{
 		{Method: "GET", Pattern: "/agents", Action: network.ActionGetAgent, Response: agentList{}, Handle: h.listAgents},
 		{Method: "GET", Pattern: "/agents/{id}", Action: network.ActionGetAgent, Response: agentBody{}, Handle: h.showAgent},
+		{Method: "GET", Pattern: "/routers/{id}/l3-agents", Action: network.ActionGetRouterAgents, Response: agentList{}, Handle: h.listRouterAgents},
 		{Method: "GET", Pattern: "/availability_zones", Action: network.ActionGetZone, Response: zoneList{}, Handle: h.listZones},
 		{Method: "GET", Pattern: "/service-providers", Action: network.ActionGetServiceProvider, Response: providerList{}, Handle: h.listProviders},
 	}
@@ -72,7 +73,24 @@ func (h handler) agentRows() []httpapi.Route {
 func showAgentView(a *network.Agent) agentView {
 	at := func(t time.Time) string { return t.UTC().Format(agentTime) }
 	return agentView{ID: a.ID, Type: a.Type, Binary: a.Binary, Topic: a.Topic, Host: a.Host, Zone: ref(a.Zone), AdminStateUp: true, Alive: a.Alive,
-		Configurations: map[string]any{"technology": a.Technology}, CreatedAt: at(a.Started), StartedAt: at(a.Started), HeartbeatAt: at(a.Heartbeat)}
+		Configurations: configurations(a), CreatedAt: at(a.Started), StartedAt: at(a.Started), HeartbeatAt: at(a.Heartbeat)}
+}
+
+// configurations are what Neutron's agents tell of themselves, as far as it says something here.
+func configurations(a *network.Agent) map[string]any {
+	all := map[string]any{"technology": a.Technology}
+	if a.Tunnel.IsValid() {
+		all["tunneling_ip"], all["tunnel_types"] = a.Tunnel, []string{"vxlan"}
+	}
+	return all
+}
+
+func (h handler) listRouterAgents(r *httpapi.Request) (any, error) {
+	all, err := h.networks.ListRouterAgents(r.Ctx(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return agentList{each(all, func(a network.Agent) agentView { return showAgentView(&a) })}, nil
 }
 
 func (h handler) listAgents(r *httpapi.Request) (any, error) {

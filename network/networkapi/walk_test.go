@@ -130,6 +130,7 @@ func TestWalk(t *testing.T) {
 
 		"GET /agents":                         "200",
 		"GET /agents/{id}":                    "404 404 404 200",
+		"GET /routers/{id}/l3-agents":         "404 403 403 200",
 		"GET /availability_zones":             "200",
 		"GET /service-providers":              "200",
 		"GET /network-ip-availabilities":      "200",
