@@ -41,5 +41,5 @@ func simNetwork(_ daemon.Config, deps daemon.Deps) (network.Driver, error) {
 }
 
 func linuxNetwork(_ daemon.Config, deps daemon.Deps) (network.Driver, error) {
-	return linuxnet.Open(filepath.Join(deps.Dir, "network"), &linuxnet.Options{Name: deps.Name, Logger: deps.Logger})
+	return linuxnet.Open(filepath.Join(deps.Dir, "network"), &linuxnet.Options{Name: deps.Name, Tunnel: deps.Tunnel, Logger: deps.Logger})
 }

@@ -64,7 +64,6 @@ func (h handler) agentRows() []httpapi.Route {
 	return []httpapi.Route{
 		{Method: "GET", Pattern: "/agents", Action: network.ActionGetAgent, Response: agentList{}, Handle: h.listAgents},
 		{Method: "GET", Pattern: "/agents/{id}", Action: network.ActionGetAgent, Response: agentBody{}, Handle: h.showAgent},
-		{Method: "GET", Pattern: "/routers/{id}/l3-agents", Action: network.ActionGetRouterAgents, Response: agentList{}, Handle: h.listRouterAgents},
 		{Method: "GET", Pattern: "/availability_zones", Action: network.ActionGetZone, Response: zoneList{}, Handle: h.listZones},
 		{Method: "GET", Pattern: "/service-providers", Action: network.ActionGetServiceProvider, Response: providerList{}, Handle: h.listProviders},
 	}

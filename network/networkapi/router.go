@@ -92,6 +92,7 @@ func (in *changedRouter) domain() (network.UpdateRouter, error) {
 func (h handler) routerRows() []httpapi.Route {
 	k := h.routers()
 	return append(k.rows(), []httpapi.Route{
+		{Method: "GET", Pattern: "/routers/{id}/l3-agents", Action: network.ActionGetRouterAgents, Response: agentList{}, Handle: h.listRouterAgents},
 		{Method: "PUT", Pattern: "/routers/{id}/add_router_interface", Action: network.ActionAddRouterInterface, Request: routerInterface{}, Response: routerInterfaceView{}, Handle: httpapi.Body(h.addInterface)},
 		{Method: "PUT", Pattern: "/routers/{id}/remove_router_interface", Action: network.ActionRemoveRouterInterface, Request: routerInterface{}, Response: routerInterfaceView{}, Handle: httpapi.Body(h.removeInterface)},
 		{Method: "PUT", Pattern: "/routers/{id}/add_extraroutes", Action: network.ActionAddExtraRoutes, Request: keyed[extraRoutes]{}, BodyKey: "router", Handle: httpapi.Body(h.addExtraRoutes)},
