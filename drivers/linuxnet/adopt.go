@@ -6,10 +6,13 @@ import (
 	"github.com/cumulite/cumulite/network"
 )
 
-// adopt puts everything that is recorded in force: the filter as a whole, then
-// each object that it is for. An object that cannot be is not in force: it is
+// adopt removes what is of nothing and puts everything that is recorded in
+// force: the filter as a whole, then each object that it is for. An object that cannot be is not in force: it is
 // missing from the inventory until someone ensures it.
 func (d *Driver) adopt() error {
+	if err := d.sweep(); err != nil {
+		d.o.Logger.Error("what an earlier process has left stays", "error", err)
+	}
 	f, err := filter.New(d.space, d.names.filter(), d.bridges(), d.filtered(), d.records.groups.All())
 	if f == nil {
 		return err
