@@ -137,15 +137,15 @@ func TestABuildLeavesAHostWhoseCallsKeepFailing(t *testing.T) {
 }
 
 func TestALostHostIsLeftUnlessItMayRunTheGuest(t *testing.T) {
-	for method, status := range map[string]string{"create": "ACTIVE", "start": "ERROR"} {
-		t.Run(method, func(t *testing.T) {
+	for _, c := range []struct{ method, step, status string }{{"create", "disks", "ACTIVE"}, {"create", "define", "ACTIVE"}, {"start", "define", "ERROR"}} {
+		t.Run(c.method+" "+c.step, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := worldAt(t, clock.System(), "hv1", "hv2").run(t).watched(t)
 				first := make(chan string, 1)
 				for name, h := range w.hosts {
 					gone := make(chan struct{})
 					h.SetFault(func(ctx context.Context, at fault.Step) error {
-						if at.Method == method && at.Name == "define" {
+						if at.Method == c.method && at.Name == c.step {
 							select {
 							case first <- name:
 								close(gone)
@@ -167,7 +167,7 @@ func TestALostHostIsLeftUnlessItMayRunTheGuest(t *testing.T) {
 				lost := <-first
 				first <- lost
 				s := w.get(t, made[0].ID)
-				require.Equal(t, status, s.Status(), "%+v", s.Fault)
+				require.Equal(t, c.status, s.Status(), "%+v", s.Fault)
 				require.NotEqual(t, lost, s.Host)
 				require.Len(t, w.states[lost].Leftovers(), 1, "nobody could remove it")
 				w.hosts[lost].SetFault(nil)

@@ -71,14 +71,14 @@ func (s *Service) checkHost(ctx context.Context, host string, h Hypervisor, serv
 	return append(found, strangers...), err
 }
 
-// guestsOf gives the ids of a host's guests.
+// guestsOf gives the ids of a host's guests, false for those that are half there.
 func (s *Service) guestsOf(ctx context.Context, h Hypervisor) (map[string]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	list, err := h.Guests(ctx)
 	ids := make(map[string]bool, len(list))
 	for _, g := range list {
-		ids[g.ID] = true
+		ids[g.ID] = g.Power != NoState
 	}
 	return ids, err
 }

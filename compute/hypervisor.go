@@ -39,7 +39,8 @@ type Hypervisor interface {
 	// Describe says which host this is, how large, and what it can do.
 	Describe(ctx context.Context) (HostInfo, error)
 	// Guests gives every guest of ours on the host with its power state, by
-	// id. One that Create left half made may be missing.
+	// id. What Create or Remove left half done, or lost its definition, has
+	// NoState: it takes room until it is removed.
 	Guests(ctx context.Context) ([]Guest, error)
 	// Create prepares disks, config drive and definition. The guest is not
 	// started. Disks that are there already are kept as they are.

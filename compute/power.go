@@ -194,7 +194,7 @@ func (s *Service) lookAtPower(ctx context.Context, r *flow.Run[powerArgs]) error
 		return nil //nolint:nilerr // see above
 	}
 	guests, err := h.Guests(ctx)
-	if i := slices.IndexFunc(guests, func(g Guest) bool { return g.ID == r.Key }); err == nil && i >= 0 {
+	if i := slices.IndexFunc(guests, func(g Guest) bool { return g.ID == r.Key }); err == nil && i >= 0 && guests[i].Power != NoState {
 		r.Args.Found = &guests[i].Power
 	}
 	return nil

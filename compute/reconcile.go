@@ -45,7 +45,7 @@ func (s *Service) reconcile(ctx context.Context, host string, h Hypervisor) erro
 	for i := range list {
 		is, there := power[list[i].ID]
 		delete(power, list[i].ID)
-		if err := s.observed(ctx, &list[i], is, there); err != nil {
+		if err := s.observed(ctx, &list[i], is, there && is != NoState); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (s *Service) changed(ctx context.Context, host string, h Hypervisor, g Gues
 	if i < 0 {
 		return
 	}
-	if err := s.observed(ctx, srv, guests[i].Power, true); err != nil && ctx.Err() == nil {
+	if err := s.observed(ctx, srv, guests[i].Power, guests[i].Power != NoState); err != nil && ctx.Err() == nil {
 		s.log.Warn("a change of a guest cannot be noted", "server", g.ID, "error", err)
 	}
 }

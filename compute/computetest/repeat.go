@@ -16,7 +16,7 @@ var repeatCases = []testCase{
 	{"one op in two calls", "it is the same call that has its effect once, not the operation", testOneOp},
 	{"cut in the middle", "when ctx ends, a repeat finishes what the call began", testCut},
 	{"failed in the middle", "an op whose call failed is not remembered; a repeat finishes it", testFailed},
-	{"remove what is half made", "Remove clears away what a failed Create left", testHalfMade},
+	{"remove what is half made", "what Create left half done is among the guests, without a state, until Remove clears it away", testHalfMade},
 }
 
 func testTwice(s *suite) {
@@ -120,6 +120,9 @@ func testHalfMade(s *suite) {
 	spec := s.spec(s.images.Bootable())
 	s.images.Break(spec.Image.ID)
 	s.requireKind(errs.Unavailable, s.Create(s.Context(), s.op(), spec))
+	guests, err := s.Guests(s.Context())
+	require.NoError(s, err)
+	require.Equal(s, []compute.Guest{{ID: spec.ID}}, guests)
 	require.NoError(s, s.Remove(s.Context(), s.op(), spec.ID))
 	s.requireGone()
 	s.requireKind(errs.NotFound, s.Start(s.Context(), s.op(), spec))

@@ -179,9 +179,28 @@ func describe(l *golibvirt.Libvirt) (info compute.HostInfo, err error) {
 func (d *Driver) Guests(ctx context.Context) ([]compute.Guest, error) {
 	d.tidy(ctx)
 	guests, err := ask(ctx, d.conn, callTime, d.list)
+	if err != nil {
+		return nil, err
+	}
 	for _, g := range guests {
 		trimConsole(d.guest(g.ID).console())
 	}
+	return d.withHalves(guests)
+}
+
+// withHalves adds the guests of which there is a directory only.
+func (d *Driver) withHalves(guests []compute.Guest) ([]compute.Guest, error) {
+	whole := make(map[string]bool, len(guests))
+	for _, g := range guests {
+		whole[g.ID] = true
+	}
+	entries, err := os.ReadDir(filepath.Join(d.dir, "guests"))
+	for _, e := range entries {
+		if id := e.Name(); hosting.IsID(id) && !whole[id] {
+			guests = append(guests, compute.Guest{ID: id})
+		}
+	}
+	slices.SortFunc(guests, func(a, b compute.Guest) int { return strings.Compare(a.ID, b.ID) })
 	return guests, err
 }
 
@@ -201,7 +220,6 @@ func (d *Driver) list(l *golibvirt.Libvirt) ([]compute.Guest, error) {
 		}
 		guests = append(guests, g)
 	}
-	slices.SortFunc(guests, func(a, b compute.Guest) int { return strings.Compare(a.ID, b.ID) })
 	return guests, nil
 }
 

@@ -122,9 +122,11 @@ func (s *State) guests() []compute.Guest {
 	defer s.mu.Unlock()
 	guests := make([]compute.Guest, 0, len(s.machines))
 	for id, m := range s.machines {
+		g := compute.Guest{ID: id}
 		if m.Defined {
-			guests = append(guests, compute.Guest{ID: id, Power: m.Power})
+			g.Power = m.Power
 		}
+		guests = append(guests, g)
 	}
 	slices.SortFunc(guests, func(a, b compute.Guest) int { return cmp.Compare(a.ID, b.ID) })
 	return guests
