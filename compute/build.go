@@ -58,7 +58,7 @@ func (s *Service) chooseHost(ctx context.Context, r *flow.Run[createArgs]) error
 }
 
 func (s *Service) claimHost(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
-	srv, err := store.Get[Server](ctx, tx, r.Key)
+	srv, err := lockServer(ctx, tx, r.Key)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) erro
 	}
 	columns := claimColumns
 	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		srv, err := store.Get[Server](ctx, tx, r.Key)
+		srv, err := lockServer(ctx, tx, r.Key)
 		if store.IsNone(err) || err == nil && srv.Host == "" && len(srv.Interfaces) == 0 {
 			return nil
 		}
@@ -129,7 +129,7 @@ func (s *Service) plugNetworks(ctx context.Context, r *flow.Run[createArgs]) err
 }
 
 func (s *Service) savePlugged(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
-	srv, err := store.Get[Server](ctx, tx, r.Key)
+	srv, err := lockServer(ctx, tx, r.Key)
 	if err != nil {
 		return err
 	}

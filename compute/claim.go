@@ -130,6 +130,9 @@ func (s *Server) needs() schedule.Amounts {
 // was faster, the error is errs.Unavailable and the choice is made again.
 func (s *Service) claim(ctx context.Context, tx *store.Tx, srv *Server, host string, force bool) error {
 	need := srv.needs()
+	if err := lockGroupOf(ctx, tx, srv.ID); err != nil {
+		return err
+	}
 	if err := count(ctx, tx, host, need, 1); err != nil {
 		return err
 	}
@@ -203,12 +206,8 @@ func minus(a schedule.Amounts) schedule.Amounts {
 // groupOf gives the server group of a server, as the scheduler sees it: without
 // the server itself.
 func (s *Service) groupOf(ctx context.Context, db bun.IDB, serverID string) (*schedule.Group, error) {
-	var id string
-	err := db.QueryRowContext(ctx, "SELECT group_id FROM compute_server_group_members WHERE server_id = ?", serverID).Scan(&id)
-	if store.IsNone(err) {
-		return nil, nil
-	}
-	if err != nil {
+	id, err := groupID(ctx, db, serverID)
+	if id == "" || err != nil {
 		return nil, err
 	}
 	g, err := store.Get[ServerGroup](ctx, db, id)
@@ -220,4 +219,22 @@ func (s *Service) groupOf(ctx context.Context, db bun.IDB, serverID string) (*sc
 	}
 	members, err := s.groupHosts(ctx, db, g.ID)
 	return &schedule.Group{Policy: schedule.Policy(g.Policy), MaxPerHost: g.MaxPerHost, Members: members}, err
+}
+
+// groupID gives the id of the group of a server, "" without one.
+func groupID(ctx context.Context, db bun.IDB, serverID string) (id string, err error) {
+	err = db.QueryRowContext(ctx, "SELECT group_id FROM compute_server_group_members WHERE server_id = ?", serverID).Scan(&id)
+	if store.IsNone(err) {
+		return "", nil
+	}
+	return id, err
+}
+
+// lockGroupOf is lockGroup for the group that a server is in, if any.
+func lockGroupOf(ctx context.Context, tx *store.Tx, serverID string) error {
+	group, err := groupID(ctx, tx, serverID)
+	if group == "" || err != nil {
+		return err
+	}
+	return lockGroup(ctx, tx, group)
 }

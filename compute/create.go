@@ -33,6 +33,9 @@ func (s *Service) CreateServer(ctx context.Context, in CreateServer) ([]Server, 
 	}
 	var made []Server
 	err = s.DB.Write(asked(ctx), func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Share(ctx, "compute"); err != nil { // what was resolved stays
+			return err
+		}
 		made, err = s.insertServers(ctx, tx, order)
 		return err
 	})

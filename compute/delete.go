@@ -63,7 +63,7 @@ func (s *Service) forgetServer(ctx context.Context, tx *store.Tx, r *flow.Run[de
 	if err := s.endAction(ctx, tx, r.Key, nil); err != nil {
 		return err
 	}
-	srv, err := store.Get[Server](ctx, tx, r.Key)
+	srv, err := lockServer(ctx, tx, r.Key)
 	if store.IsNone(err) {
 		return nil
 	}

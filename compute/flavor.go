@@ -77,7 +77,7 @@ func (s *Service) CreateFlavor(ctx context.Context, in CreateFlavor) (*Flavor, e
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	return f, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return insertFlavor(ctx, tx, f) })
+	return f, s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return insertFlavor(ctx, tx, f) })
 }
 
 func insertFlavor(ctx context.Context, tx *store.Tx, f *Flavor) error {
@@ -182,7 +182,7 @@ func (s *Service) changeFlavor(ctx context.Context, action policy.Action, id str
 	if err := s.policy.Check(ctx, action, nil); err != nil {
 		return nil, err
 	}
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if f, err = s.findFlavor(ctx, tx, id); err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (s *Service) DeleteFlavor(ctx context.Context, id string) error {
 	if err := s.policy.Check(ctx, ActionFlavorDelete, nil); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		f, err := s.findFlavor(ctx, tx, id)
 		if err != nil {
 			return err

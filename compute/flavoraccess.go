@@ -42,7 +42,7 @@ func (s *Service) AddFlavorAccess(ctx context.Context, id, projectID string) (pr
 	if err := s.policy.Check(ctx, ActionFlavorAccessAdd, nil); err != nil {
 		return nil, err
 	}
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		f, err := s.findFlavor(ctx, tx, id)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *Service) RemoveFlavorAccess(ctx context.Context, id, projectID string) 
 	if err := s.policy.Check(ctx, ActionFlavorAccessRemove, nil); err != nil {
 		return nil, err
 	}
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if _, err := s.findFlavor(ctx, tx, id); err != nil {
 			return err
 		}

@@ -40,6 +40,9 @@ func loadMembers(ctx context.Context, db bun.IDB, groups []ServerGroup) error {
 // groupForCreate gives the group that n new servers are to join, if the caller
 // may name it and it has room for them.
 func (s *Service) groupForCreate(ctx context.Context, tx *store.Tx, id string, n int) (*ServerGroup, error) {
+	if err := lockGroup(ctx, tx, id); err != nil {
+		return nil, err
+	}
 	group, err := store.Get[ServerGroup](ctx, tx, id)
 	if store.IsNone(err) || err == nil && group.ProjectID != auth.From(ctx).ProjectID() && !s.isAdmin(ctx) {
 		return nil, errs.Invalidf("Instance group %s could not be found.", id)
@@ -56,6 +59,11 @@ func (s *Service) groupForCreate(ctx context.Context, tx *store.Tx, id string, n
 		return nil, errs.New(errs.Quota, "Quota exceeded, too many servers in group")
 	}
 	return group, err
+}
+
+// lockGroup has others wait that would join a group, or choose a host for one of its members.
+func lockGroup(ctx context.Context, tx *store.Tx, id string) error {
+	return tx.Lock(ctx, "compute.group."+id)
 }
 
 // joinGroup makes a server a member of a group.

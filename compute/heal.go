@@ -95,7 +95,7 @@ func (s *Service) settleThose(ctx context.Context, list []Server) error {
 // settleOrphan gives a server to the last of the operations that there are,
 // what an earlier release may have left to do, or ends what none of them does.
 func (s *Service) settleOrphan(ctx context.Context, tx *store.Tx, seen *Server, ops []flow.Info) error {
-	srv, err := store.Get[Server](ctx, tx, seen.ID)
+	srv, err := lockServer(ctx, tx, seen.ID)
 	if err != nil || srv.Version != seen.Version {
 		return err
 	}

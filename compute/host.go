@@ -162,7 +162,7 @@ func (s *Service) UpdateComputeService(ctx context.Context, idOrName string, in 
 	if err := s.checkOwn(ctx, ActionServiceUpdate); err != nil {
 		return nil, err
 	}
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if h, err = serviceNamed(ctx, tx, idOrName); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // through before. It may come at any time; a host that is new gets its row.
 // Where several processes work for a cloud, each of them adds the host.
 func (s *Service) AddHost(ctx context.Context, name string, h Hypervisor) error {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.enterHost(ctx, tx, name) })
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.enterHost(ctx, tx, name) })
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *Service) AddHost(ctx context.Context, name string, h Hypervisor) error 
 // the servers on it, until an administrator deletes its compute service.
 func (s *Service) RemoveHost(ctx context.Context, name string) error {
 	s.hosts.Remove(name)
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		h, err := hostNamed(ctx, tx, name)
 		if errs.Is(err, errs.NotFound) {
 			return nil
@@ -102,7 +102,7 @@ func (s *Service) DeleteComputeService(ctx context.Context, idOrName string) err
 	if err := s.checkOwn(ctx, ActionServiceDelete); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		h, err := serviceNamed(ctx, tx, idOrName)
 		if err != nil {
 			return err

@@ -191,7 +191,7 @@ func (s *Service) detachAgain(ctx context.Context, r *flow.Run[attachArgs]) erro
 // changeInterfaces changes the list of a server's interfaces, whatever else is
 // done to it, and ends the action that asked for it.
 func (s *Service) changeInterfaces(ctx context.Context, tx *store.Tx, id string, change func([]Interface) []Interface) error {
-	srv, err := store.Get[Server](ctx, tx, id)
+	srv, err := lockServer(ctx, tx, id)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (s *Service) CreateKeypair(ctx context.Context, in CreateKeypair) (k *Keypa
 		return nil, secret.String{}, err
 	}
 	k = &Keypair{UserID: user, Name: in.Name, Type: typ, PublicKey: in.PublicKey, Fingerprint: fingerprint, CreatedAt: s.Clock.Now()}
-	if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.insertKeypair(ctx, tx, k) }); err != nil {
+	if err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.insertKeypair(ctx, tx, k) }); err != nil {
 		return nil, secret.String{}, err
 	}
 	return k, private, nil
@@ -150,7 +150,7 @@ func (s *Service) DeleteKeypair(ctx context.Context, user, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		res, err := tx.NewDelete().Model((*Keypair)(nil)).Where("user_id = ? AND name = ?", user, name).Exec(ctx)
 		if err != nil {
 			return err

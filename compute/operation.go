@@ -76,7 +76,7 @@ func (s *Service) settle(ctx context.Context, tx *store.Tx, op, id string, cause
 	if err := s.endAction(ctx, tx, id, cause); err != nil {
 		return err
 	}
-	srv, err := store.Get[Server](ctx, tx, id)
+	srv, err := lockServer(ctx, tx, id)
 	if store.IsNone(err) || err == nil && !srv.owned(op) {
 		return nil
 	}
@@ -138,6 +138,14 @@ func eventName(step string, undo bool, before int) string {
 // asCompute gives the context in which compute speaks to other services on
 // behalf of whoever started an operation.
 func asCompute(ctx context.Context) context.Context { return auth.AsService(ctx, "compute") }
+
+// lockServer gives a server whose row nobody else changes before tx has ended.
+func lockServer(ctx context.Context, tx *store.Tx, id string) (*Server, error) {
+	if err := tx.Lock(ctx, "compute.server."+id); err != nil {
+		return nil, err
+	}
+	return store.Get[Server](ctx, tx, id)
+}
 
 // server gives a server to a step.
 func (s *Service) server(ctx context.Context, id string) (*Server, error) {

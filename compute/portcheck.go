@@ -84,7 +84,7 @@ func (s *Service) rebind(ctx context.Context, was Server, portID string) error {
 			return err
 		}
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		srv.Interfaces = slices.DeleteFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == portID })
 		if err := s.emit(ctx, tx, "updated", srv); err != nil {
 			return err

@@ -33,7 +33,7 @@ func (s *Service) prune(ctx context.Context) {
 
 func (s *Service) pruneAll(ctx context.Context, some func(ctx context.Context, tx *store.Tx) (int, error)) error {
 	for n := prunedAtOnce; n == prunedAtOnce; {
-		err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		err := s.write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 			n, err = some(ctx, tx)
 			return err
 		})

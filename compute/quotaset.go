@@ -72,7 +72,7 @@ func (s *Service) SetQuotas(ctx context.Context, projectID string, limits map[qu
 	if err := s.policy.Check(ctx, ActionQuotaUpdate, policy.Target{"project_id": projectID}); err != nil {
 		return nil, err
 	}
-	return all, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return all, s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		usage, err := s.quotas.Usage(ctx, tx, projectID)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (s *Service) SetClassQuotas(ctx context.Context, class string, limits map[q
 	if class != "default" {
 		return nil, errs.Invalidf("There is no quota class %.255s: only default has limits.", class)
 	}
-	return all, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+	return all, s.write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		all, err = s.setLimits(ctx, tx, quota.Everyone, limits)
 		return err
 	})
@@ -114,7 +114,7 @@ func (s *Service) ClearQuotas(ctx context.Context, projectID string) error {
 	if err := s.policy.Check(ctx, ActionQuotaDelete, policy.Target{"project_id": projectID}); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.quotas.ClearLimits(ctx, tx, projectID) })
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.quotas.ClearLimits(ctx, tx, projectID) })
 }
 
 // QuotaNames gives what is limited, with the limits that a new cloud has.

@@ -130,7 +130,7 @@ func (s *Service) rebuildOperation() flow.Operation[rebuildArgs] {
 		Deadline: time.Hour,
 		Steps: []flow.Step[rebuildArgs]{
 			{Name: "rebuild_destroy", Do: s.destroyOld, Save: func(ctx context.Context, tx *store.Tx, r *flow.Run[rebuildArgs]) error {
-				srv, err := store.Get[Server](ctx, tx, r.Key)
+				srv, err := lockServer(ctx, tx, r.Key)
 				if err != nil {
 					return err
 				}

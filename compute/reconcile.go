@@ -95,7 +95,7 @@ func (s *Service) observed(ctx context.Context, srv *Server, power PowerState, t
 		return nil
 	}
 	s.log.Info("a guest changed by itself", "server", srv.ID, "host", srv.Host, "power", power, "there", there, "state", srv.VM)
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.DB.Serial(ctx, "compute.server."+srv.ID, func(ctx context.Context, tx *store.Tx) error {
 		if err := s.save(ctx, tx, srv, columns...); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // seconds at most, unless another process may watch them already.
 func (s *Service) Recover(ctx context.Context) error {
 	for _, name := range s.hosts.Names() {
-		if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.enterHost(ctx, tx, name) }); err != nil {
+		if err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.enterHost(ctx, tx, name) }); err != nil {
 			return err
 		}
 	}

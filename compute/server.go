@@ -179,7 +179,7 @@ func (s *Service) sees(ctx context.Context, projectID string) bool {
 // changeServer lets change alter a server in a transaction, and writes the
 // columns that it names.
 func (s *Service) changeServer(ctx context.Context, action policy.Action, id string, change func(ctx context.Context, tx *store.Tx, srv *Server) (columns []string, err error)) (srv *Server, err error) {
-	err = s.DB.Write(asked(ctx), func(ctx context.Context, tx *store.Tx) error {
+	err = s.DB.Serial(asked(ctx), "compute.server."+id, func(ctx context.Context, tx *store.Tx) error {
 		if srv, err = s.findServer(ctx, tx, action, id); err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func (s *Service) CreateServerGroup(ctx context.Context, in CreateServerGroup) (
 	}
 	group := &ServerGroup{ID: uuid.NewString(), ProjectID: g.ProjectID(), UserID: g.UserID(), Name: in.Name, Policy: in.Policy,
 		MaxPerHost: in.MaxPerHost, Members: []string{}, CreatedAt: s.Clock.Now()}
-	return group, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return group, s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		err := s.quotas.Use(ctx, tx, group.ProjectID, map[quota.Resource]int{quotaServerGroups: 1})
 		if errs.Is(err, errs.Quota) {
 			return errs.New(errs.Quota, "Quota exceeded, too many server groups.").Because(err)
@@ -121,7 +121,7 @@ func (s *Service) ListServerGroups(ctx context.Context, allProjects bool, q stor
 
 // DeleteServerGroup removes a group. Its servers stay where they are.
 func (s *Service) DeleteServerGroup(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		group, err := s.findServerGroup(ctx, tx, ActionServerGroupDelete, id)
 		if err != nil {
 			return err

@@ -88,7 +88,7 @@ func (s *Service) ClearServerTags(ctx context.Context, id string) error {
 }
 
 func (s *Service) changeTags(ctx context.Context, action policy.Action, id string, change func([]string) ([]string, error)) (tags []string, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		srv, err := s.findServer(ctx, tx, action, id)
 		if err != nil {
 			return err

@@ -140,3 +140,9 @@ func (s *Service) emit(ctx context.Context, tx *store.Tx, what string, srv *Serv
 		"id": srv.ID, "project_id": srv.ProjectID, "user_id": srv.UserID, "name": srv.Name, "host": srv.Host, "status": srv.Status(), "image_id": srv.ImageID, "flavor_id": srv.Flavor.ID,
 	})
 }
+
+// write is a transaction that no other of this service runs beside, except for those of single
+// servers.
+func (s *Service) write(ctx context.Context, fn func(ctx context.Context, tx *store.Tx) error) error {
+	return s.DB.Serial(ctx, "compute", fn)
+}

@@ -38,7 +38,7 @@ func (s *Service) Run(ctx context.Context) error {
 // watchHosts watches the hosts that are there, and those that come, until ctx is done.
 func (s *Service) watchHosts(ctx context.Context) {
 	s.noted.clear()
-	if err := s.DB.Write(ctx, s.missHosts); err != nil && ctx.Err() == nil {
+	if err := s.write(ctx, s.missHosts); err != nil && ctx.Err() == nil {
 		s.log.Warn("hosts that are no more may be shown as up", "error", err)
 	}
 	var others sync.WaitGroup
@@ -150,7 +150,7 @@ func (s *Service) ask(ctx context.Context, name string, h Hypervisor) bool {
 	if s.noted.same(name, info, err == nil, s.Clock.Now()) {
 		return err == nil
 	}
-	noted := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.note(ctx, tx, name, info, err == nil) })
+	noted := s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.note(ctx, tx, name, info, err == nil) })
 	if noted != nil && ctx.Err() == nil {
 		s.log.Error("the state of a host cannot be noted", "host", name, "error", noted)
 	}

@@ -62,7 +62,7 @@ func (s *Service) assignment(ctx context.Context, a Assignment, action, onSystem
 	if a.TargetType == OnSystem {
 		action = onSystem
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		target, absent := s.parts(ctx, tx, a)
 		if err := s.check(ctx, action, target); err != nil {
 			return err

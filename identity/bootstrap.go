@@ -52,7 +52,7 @@ func (s *Service) Bootstrap(ctx context.Context, b Bootstrap) error {
 	b.Admin, b.Region = cmp.Or(b.Admin, "admin"), cmp.Or(b.Region, "RegionOne")
 	all := append([]BootstrapUser{{Name: b.Admin, Project: b.Admin, Role: "admin", Password: b.Password, Replace: b.Replace}}, b.Users...)
 	ids := make([]string, len(all))
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if err := s.bootstrapDomain(ctx, tx); err != nil {
 			return err
 		}

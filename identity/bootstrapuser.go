@@ -53,7 +53,7 @@ func (s *Service) settlePassword(ctx context.Context, userID, stored string, tex
 	if err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		u, err := users.need(ctx, tx, userID)
 		if err != nil {
 			return err

@@ -35,7 +35,7 @@ func (s *Service) ChangePassword(ctx context.Context, id string, old, fresh secr
 	if err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		u, err := users.need(ctx, tx, id)
 		if err != nil || !u.Enabled || !u.TokensSince.Equal(known.TokensSince) {
 			return orError(err, unauthenticated("the user %s was disabled, or has another password by now", id))

@@ -91,7 +91,7 @@ func (r *resource[T]) create(ctx context.Context, s *Service, action policy.Acti
 	if err := s.check(ctx, action, r.target(row)); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if before != nil {
 			if err := before(ctx, tx); err != nil {
 				return err
@@ -120,7 +120,7 @@ func (r *resource[T]) ensure(ctx context.Context, s *Service, tx *store.Tx, id s
 // update lets fn change a row that the caller may do action on, before and
 // after, and stores these columns.
 func (r *resource[T]) update(ctx context.Context, s *Service, action policy.Action, id string, fn func(ctx context.Context, tx *store.Tx, row *T) error, columns ...string) (row *T, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if row, err = r.get(ctx, s, tx, action, id); err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (r *resource[T]) update(ctx context.Context, s *Service, action policy.Acti
 // remove deletes a row that the caller may do action on; before, which may be
 // nil, refuses or takes away what hangs on it.
 func (r *resource[T]) remove(ctx context.Context, s *Service, action policy.Action, id string, before func(ctx context.Context, tx *store.Tx, row *T) error) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		row, err := r.get(ctx, s, tx, action, id)
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ func (s *Service) RevokeToken(ctx context.Context, subject secret.String) error 
 		return err
 	}
 	c := g.Claims()
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO identity_revocations (audit_id, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING", c.AuditIDs[0], c.ExpiresAt)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func (s *Service) RevokeToken(ctx context.Context, subject secret.String) error 
 
 // Prune removes what is kept of tokens that nobody can use any more. Run does it every hour.
 func (s *Service) Prune(ctx context.Context) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM identity_revocations WHERE expires_at < ?", s.Clock.Now().Add(-expiredWindow))
 		return err
 	})

@@ -102,7 +102,7 @@ func (s *Service) ImplyRole(ctx context.Context, prior, implied string) error {
 	if err := s.check(ctx, ActionCreateImplied, nil); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := needRoles(ctx, tx, prior, implied); err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (s *Service) UnimplyRole(ctx context.Context, prior, implied string) error 
 	if err := s.check(ctx, ActionDeleteImplied, nil); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		there, err := someRow(tx.Exec(ctx, "DELETE FROM identity_implied_roles WHERE prior_id = ? AND implied_id = ?", prior, implied))
 		if err != nil || !there {
 			return orError(err, errs.NotFoundf("%s does not imply %s.", prior, implied))

@@ -25,7 +25,7 @@ func (s *Service) RotateKeys(ctx context.Context) error {
 
 // rotationDue notes that keys are rotated now, of all processes in one only.
 func (s *Service) rotationDue(ctx context.Context) (due bool, err error) {
-	return due, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return due, s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		now := s.Clock.Now()
 		if _, err := tx.Exec(ctx, "UPDATE identity_keys SET rotated_at = ? WHERE rotated_at IS NULL", now); err != nil {
 			return err

@@ -140,3 +140,8 @@ func someRow(res sql.Result, err error) (bool, error) {
 	n, err := res.RowsAffected()
 	return n > 0, err
 }
+
+// write is a transaction that no other of this service runs beside.
+func (s *Service) write(ctx context.Context, fn func(ctx context.Context, tx *store.Tx) error) error {
+	return s.DB.Serial(ctx, "identity", fn)
+}

@@ -120,7 +120,7 @@ func (s *Service) CreateImage(ctx context.Context, in CreateImage) (*Image, erro
 	if err := i.validate(); err != nil {
 		return nil, err
 	}
-	return i, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.insert(ctx, tx, i) })
+	return i, s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.insert(ctx, tx, i) })
 }
 
 func (s *Service) insert(ctx context.Context, tx *store.Tx, i *Image) error {
@@ -199,7 +199,7 @@ func missing(id string) error { return errs.NotFoundf("No image found with ID %s
 
 // DeleteImage removes an image and its bytes. A protected one is refused.
 func (s *Service) DeleteImage(ctx context.Context, id string) error {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		i, err := s.find(ctx, tx, id)
 		if err != nil {
 			return err

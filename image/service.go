@@ -83,3 +83,8 @@ func (i *Image) visible(g auth.Grant) bool {
 func (s *Service) emit(ctx context.Context, tx *store.Tx, what string, i *Image) error {
 	return s.Events.Emit(ctx, tx, "image", "image."+what, i.ID, map[string]any{"id": i.ID, "owner": i.Owner, "status": i.Status})
 }
+
+// write is a transaction that no other of this service runs beside.
+func (s *Service) write(ctx context.Context, fn func(ctx context.Context, tx *store.Tx) error) error {
+	return s.DB.Serial(ctx, "image", fn)
+}

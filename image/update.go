@@ -79,7 +79,7 @@ func set[T any](to, from *T) {
 
 // change lets fn change an image that the caller may do action on, and stores what a user can change of it.
 func (s *Service) change(ctx context.Context, id string, action policy.Action, fn func(*Image) error) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		i, err := s.find(ctx, tx, id)
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func (s *Service) Upload(ctx context.Context, id string, r io.Reader) error {
 
 // beginUpload moves an image from Queued to Saving, which one upload at a time can do.
 func (s *Service) beginUpload(ctx context.Context, id string) (i *Image, err error) {
-	return i, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return i, s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if i, err = s.find(ctx, tx, id); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *Service) receive(ctx context.Context, i *Image, r io.Reader) (Verified,
 
 // activate makes the stored bytes those of the image, unless it was deleted meanwhile.
 func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
-	err := s.DB.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
 		i, err := store.Get[Image](ctx, tx, i.ID) // its owner may have changed it meanwhile
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
 func (s *Service) requeue(ctx context.Context, i *Image) {
 	err := s.Store.Delete(ctx, i.ID)
 	if err == nil {
-		err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
 			return err
 		})
@@ -114,7 +114,7 @@ func (s *Service) requeue(ctx context.Context, i *Image) {
 // Queued, and bytes that no image has are removed. It is called once, before
 // the service is used.
 func (s *Service) Recover(ctx context.Context) error {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE status = ?", Queued, Saving)
 		return err
 	})

@@ -58,7 +58,7 @@ func (a *placed) misplaced() bool { return or(a.Position, -1) != or(a.place(), -
 // mendAddress puts an address where it is looked for. One that the port
 // cannot have is taken from it.
 func (s *Service) mendAddress(ctx context.Context, subnetID, ip string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		var rows []placed
 		if err := placedAddresses(tx).Where("a.subnet_id = ? AND a.ip = ?", subnetID, ip).Scan(ctx, &rows); err != nil || len(rows) == 0 {
 			return err

@@ -77,6 +77,9 @@ func retried(err error) error {
 
 // applied ends an operation, or begins it anew when the object changed meanwhile.
 func (s *Service) applied(ctx context.Context, tx *store.Tx, r *flow.Run[applyArgs]) error {
+	if err := tx.Lock(ctx, "network"); err != nil {
+		return err
+	}
 	current, err := generation(ctx, tx, r.Args.ID)
 	if err != nil {
 		return err

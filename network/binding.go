@@ -48,7 +48,7 @@ func (s *Service) Plug(ctx context.Context, portID string, b Binding) (VIF, erro
 
 // bind records where a port is about to be.
 func (s *Service) bind(ctx context.Context, portID string, b Binding) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := ports.find(ctx, s, tx, portID)
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (s *Service) Unplug(ctx context.Context, portID string) error {
 		return err
 	}
 	var there []placement
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := ports.find(ctx, s, tx, portID)
 		if err != nil {
 			return err

@@ -155,14 +155,14 @@ func (s *Service) bringMissing(ctx context.Context, pl placement) error {
 	if err != nil || has {
 		return err
 	}
-	if err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.settle(ctx, tx, pl) }); err != nil {
+	if err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.settle(ctx, tx, pl) }); err != nil {
 		return err
 	}
 	generation, gone, err := s.bring(ctx, pl)
 	if err != nil || gone {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
 }
 
 // settle takes note that an object comes to a host to stay. An operation that
@@ -207,7 +207,7 @@ func (inv Inventory) of(kind object) map[string]int64 {
 
 // portApplied takes note that a port is at work.
 func (s *Service) portApplied(ctx context.Context, spec PortSpec, host string, vif VIF) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := arrived(ctx, tx, placement{ID: spec.ID, Host: host}, spec.Generation); err != nil {
 			return err
 		}

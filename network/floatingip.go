@@ -215,7 +215,7 @@ func (s *Service) ListFloatingIPs(ctx context.Context, q store.Query) (rows []Fl
 // UpdateFloatingIP changes where a floating address leads. Without a port it
 // leads where it did, by the router that connects both by now.
 func (s *Service) UpdateFloatingIP(ctx context.Context, id string, in UpdateFloatingIP) (f *FloatingIP, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if f, err = floatingIPs.findFor(ctx, s, tx, "update", id); err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func (s *Service) UpdateFloatingIP(ctx context.Context, id string, in UpdateFloa
 
 // DeleteFloatingIP gives a floating address back.
 func (s *Service) DeleteFloatingIP(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		f, err := floatingIPs.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

@@ -240,7 +240,7 @@ func (s *Service) align(ctx context.Context, pl placement, generation int64, has
 	case pl.Applied >= generation:
 		return nil
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return arrived(ctx, tx, pl, generation) })
 }
 
 // repair brings an object to a host outside of an operation.
@@ -249,7 +249,7 @@ func (s *Service) repair(ctx context.Context, pl placement) error {
 	if err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if !gone {
 			return arrived(ctx, tx, pl, brought)
 		}

@@ -14,7 +14,7 @@ import (
 // cloud, each of them adds the host; until one has, it leaves the host's
 // operations to the others.
 func (s *Service) AddHost(ctx context.Context, name string, d Driver) error {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO network_hosts (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, s.Clock.Now())
 		return err
 	})
@@ -30,7 +30,7 @@ func (s *Service) AddHost(ctx context.Context, name string, d Driver) error {
 func (s *Service) RemoveHost(ctx context.Context, name string) error {
 	s.drivers.Remove(name)
 	s.beats.forget(name)
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM network_hosts WHERE name = ?", name); err != nil {
 			return err
 		}

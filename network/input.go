@@ -24,7 +24,7 @@ func only[T any](made []T, err error) (*T, error) {
 
 // createAll makes resources, all of them or none.
 func createAll[In, T any](ctx context.Context, s *Service, in []In, create func(context.Context, *store.Tx, *In) (*T, error)) (all []T, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		all = make([]T, 0, len(in))
 		for i := range in {
 			row, err := create(ctx, tx, &in[i])

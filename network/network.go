@@ -168,7 +168,7 @@ func (s *Service) createNetwork(ctx context.Context, tx *store.Tx, in *CreateNet
 
 // UpdateNetwork changes a network, on its hosts too.
 func (s *Service) UpdateNetwork(ctx context.Context, id string, in UpdateNetwork) (*Network, error) {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		n, err := networks.findFor(ctx, s, tx, "update", id, in.fields()...)
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func (n *Network) change(in *UpdateNetwork) {
 
 // DeleteNetwork deletes a network with its subnets: errs.Conflict while it has ports.
 func (s *Service) DeleteNetwork(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		n, err := networks.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

@@ -64,7 +64,7 @@ func (s *Service) untold(ctx context.Context) (found []doctor.Finding, err error
 		}
 		found = append(found, doctor.Finding{Object: n.ID + " on host " + n.Host, Says: "it is needed there, and the host is not told",
 			Repair: func(ctx context.Context) error {
-				return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.tell(ctx, tx, n.ID) })
+				return s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.tell(ctx, tx, n.ID) })
 			}})
 	}
 	return found, err
@@ -98,7 +98,7 @@ func (s *Service) idle(ctx context.Context) (found []doctor.Finding, err error) 
 		" EXCEPT SELECT id, host FROM network_needed) AS idle ON idle.id = p.id AND idle.host = p.host").Scan(ctx, &all)
 	for _, pl := range all {
 		found = append(found, doctor.Finding{Object: pl.name(), Says: "nothing needs it there any more", Repair: func(ctx context.Context) error {
-			return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.follow(ctx, tx, pl) })
+			return s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.follow(ctx, tx, pl) })
 		}})
 	}
 	return found, err
@@ -144,7 +144,7 @@ func (s *Service) forgotten(ctx context.Context) (found []doctor.Finding, err er
 			continue
 		}
 		found = append(found, doctor.Finding{Object: p.name(), Says: fmt.Sprintf("nobody tells the host of its change %d", p.Generation), Repair: func(ctx context.Context) error {
-			return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.follow(ctx, tx, p.placement) })
+			return s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.follow(ctx, tx, p.placement) })
 		}})
 	}
 	return found, err

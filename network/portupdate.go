@@ -35,7 +35,7 @@ func (in *UpdatePort) fields() []string {
 
 // UpdatePort changes a port, on its host too.
 func (s *Service) UpdatePort(ctx context.Context, id string, in UpdatePort) (*Port, error) {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := ports.findFor(ctx, s, tx, "update", id, in.fields()...)
 		if err != nil {
 			return err
@@ -143,7 +143,7 @@ func (p *Port) change(in *UpdatePort) {
 // DeletePort deletes a port and takes it off its host: errs.Conflict while it
 // is part of a router or a floating address.
 func (s *Service) DeletePort(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := ports.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

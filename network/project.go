@@ -10,7 +10,7 @@ import (
 // projectDeleted forgets the limits of a project that is no more. Its
 // resources stay, as in the original: administrators see and delete them.
 func (s *Service) projectDeleted(ctx context.Context, ev event.Event) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return s.quotas.ClearLimits(ctx, tx, ev.Resource)
 	})
 }

@@ -84,7 +84,7 @@ func (s *Service) setQuotas(ctx context.Context, projectID string, limits map[qu
 	if err := s.policy.Check(ctx, ActionUpdateQuota, quotaTarget(projectID)); err != nil {
 		return nil, err
 	}
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := first(check(ctx, tx), s.quotas.SetLimits(ctx, tx, projectID, limits)); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *Service) ResetQuotas(ctx context.Context, projectID string) error {
 	if err := s.policy.Check(ctx, ActionDeleteQuota, quotaTarget(projectID)); err != nil {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return s.quotas.ClearLimits(ctx, tx, projectID)
 	})
 }

@@ -151,7 +151,7 @@ func (s *Service) UpdateRouter(ctx context.Context, id string, in UpdateRouter) 
 
 // changeRouter has a router changed, writes its own columns, and tells its host.
 func (s *Service) changeRouter(ctx context.Context, id string, change func(ctx context.Context, tx *store.Tx) (*Router, error)) (r *Router, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if r, err = change(ctx, tx); err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (s *Service) changeRouter(ctx context.Context, id string, change func(ctx c
 
 // DeleteRouter removes a router with its gateway: errs.Conflict while it has interfaces.
 func (s *Service) DeleteRouter(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		r, err := routers.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

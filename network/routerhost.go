@@ -54,7 +54,7 @@ func (s *Service) moveRouters(ctx context.Context, where string, args ...any) er
 	if len(s.hostNames()) == 0 {
 		return nil
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		var stranded []Router
 		if err := tx.NewSelect().Model(&stranded).Where(where, args...).Order("id").Scan(ctx); err != nil {
 			return err

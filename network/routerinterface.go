@@ -75,7 +75,7 @@ func (s *Service) RemoveRouterInterface(ctx context.Context, routerID string, at
 type interfaceChange func(ctx context.Context, tx *store.Tx, r *Router) (p *Port, subnetIDs []string, err error)
 
 func (s *Service) changeInterfaces(ctx context.Context, action policy.Action, routerID string, change interfaceChange) (made *RouterPort, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		r, err := routers.find(ctx, s, tx, routerID)
 		if err != nil {
 			return err

@@ -100,7 +100,7 @@ func (s *Service) routerApplied(ctx context.Context, spec RouterSpec) error {
 	if spec.Disabled {
 		status = PortDown
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if current, err := generation(ctx, tx, spec.ID); err != nil || current != spec.Generation {
 			return err
 		}

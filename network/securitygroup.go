@@ -151,7 +151,7 @@ func (s *Service) ensureDefaultGroup(ctx context.Context, q store.Query) error {
 	if err != nil || id != "" {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := s.defaultGroup(ctx, tx, project)
 		return err
 	})
@@ -173,7 +173,7 @@ func (s *Service) ListSecurityGroups(ctx context.Context, q store.Query) (rows [
 
 // UpdateSecurityGroup changes a group. A default group keeps its name.
 func (s *Service) UpdateSecurityGroup(ctx context.Context, id string, in UpdateSecurityGroup) (g *SecurityGroup, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if g, err = groups.findFor(ctx, s, tx, "update", id); err != nil {
 			return err
 		}
@@ -212,7 +212,7 @@ func groupUnused(ctx context.Context, tx *store.Tx, id string) error {
 // those of other groups that name it as their remote. Only an administrator
 // removes a default group, which is made anew when it is needed again.
 func (s *Service) DeleteSecurityGroup(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		g, err := groups.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

@@ -102,7 +102,7 @@ func (s *Service) CreateSecurityGroupRules(ctx context.Context, in []CreateSecur
 	if len(in) == 0 {
 		return made, nil
 	}
-	return made, s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.addRules(ctx, tx, in[0].GroupID, made) })
+	return made, s.write(ctx, func(ctx context.Context, tx *store.Tx) error { return s.addRules(ctx, tx, in[0].GroupID, made) })
 }
 
 // addRules adds rules to a group that the caller named.
@@ -222,7 +222,7 @@ func (s *Service) ListSecurityGroupRules(ctx context.Context, q store.Query) (ro
 // DeleteSecurityGroupRule removes a rule: what it alone allowed is dropped
 // from then on, also in conversations that go on.
 func (s *Service) DeleteSecurityGroupRule(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		r, err := groupRules.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

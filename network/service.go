@@ -120,3 +120,8 @@ func (s *Service) emit(ctx context.Context, tx *store.Tx, what string, r *Standa
 func invalid(format string, args ...any) error {
 	return errs.Invalidf("Invalid input for operation: "+format+".", args...).WithCode("InvalidInput")
 }
+
+// write is a transaction that no other of this service runs beside.
+func (s *Service) write(ctx context.Context, fn func(ctx context.Context, tx *store.Tx) error) error {
+	return s.DB.Serial(ctx, "network", fn)
+}

@@ -216,7 +216,7 @@ func (s *Service) createSubnet(ctx context.Context, tx *store.Tx, in *CreateSubn
 
 // UpdateSubnet changes a subnet, on the hosts of its network too.
 func (s *Service) UpdateSubnet(ctx context.Context, id string, in UpdateSubnet) (*Subnet, error) {
-	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		sub, err := subnets.findFor(ctx, s, tx, "update", id, said(map[string]bool{"service_types": in.ServiceTypes != nil})...)
 		if err != nil {
 			return err
@@ -259,7 +259,7 @@ func (sub *Subnet) change(in *UpdateSubnet) {
 // DeleteSubnet deletes a subnet: errs.Conflict while ports have addresses of
 // it, other than those that they made of their MAC.
 func (s *Service) DeleteSubnet(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		sub, err := subnets.findFor(ctx, s, tx, "delete", id)
 		if err != nil {
 			return err

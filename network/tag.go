@@ -107,7 +107,7 @@ func (s *Service) RemoveTag(ctx context.Context, of, id, name string) error {
 }
 
 func (s *Service) changeTags(ctx context.Context, of, id string, fn func([]string) ([]string, error)) (tags []string, err error) {
-	err = s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		r, err := s.tagged(ctx, tx, of, id, "update")
 		if err != nil {
 			return err

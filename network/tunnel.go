@@ -30,7 +30,7 @@ func (s *Service) noteTunnel(ctx context.Context, now tunnel) error {
 	if has, err := now.isKnown(ctx, s.DB.Read()); err != nil || has {
 		return err
 	}
-	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if is, err := s.isHost(ctx, tx, now.Host); err != nil || !is {
 			return err // it left meanwhile
 		}

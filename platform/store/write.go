@@ -63,6 +63,17 @@ func (s *Store) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 	}
 }
 
+// Serial is Write for transactions that must not run at the same time as
+// others of that name, of whatever process: it begins with Tx.Lock.
+func (s *Store) Serial(ctx context.Context, name string, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.Write(ctx, func(ctx context.Context, tx *Tx) error {
+		if err := tx.Lock(ctx, name); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
 // await runs fn whenever it is o's turn, until its outcome is known.
 func (s *Store) await(o *op, fn func(ctx context.Context, tx *Tx) error) error {
 	cancelled := o.ctx.Done()
