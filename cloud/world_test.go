@@ -25,6 +25,7 @@ import (
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
 type object = map[string]any
@@ -324,8 +325,7 @@ func (w *world) whole() {
 func (w *world) dump() string {
 	w.t.Helper()
 	ctx := context.Background()
-	var tables []string
-	require.NoError(w.t, w.DB().Read().NewRaw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(ctx, &tables))
+	tables := storetest.Tables(w.t, w.DB())
 	require.Greater(w.t, len(tables), 30)
 	var out strings.Builder
 	for _, table := range tables {

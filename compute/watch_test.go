@@ -2,7 +2,9 @@ package compute_test
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,9 +199,12 @@ func TestOldActionsOfLivingServersArePruned(t *testing.T) {
 
 // buryMore makes n records more like that of a server that was deleted.
 func (w *world) buryMore(t testing.TB, id string, n int) {
-	var columns string
-	err := w.db.QueryRow(t.Context(), "SELECT group_concat(name) FROM pragma_table_info('compute_deleted_servers') WHERE name <> 'id'").Scan(&columns)
+	rows, err := w.db.Query(t.Context(), "SELECT * FROM compute_deleted_servers WHERE id = ?", "")
 	require.NoError(t, err)
+	names, err := rows.Columns()
+	require.NoError(t, err)
+	require.NoError(t, rows.Close())
+	columns := strings.Join(slices.DeleteFunc(names, func(name string) bool { return name == "id" }), ", ")
 	require.NoError(t, w.db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 		for i := range n {
 			_, err := tx.Exec(ctx, "INSERT INTO compute_deleted_servers (id, "+columns+") SELECT id || ?, "+columns+" FROM compute_deleted_servers WHERE id = ?", strconv.Itoa(i), id)

@@ -18,6 +18,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
 // member gives a world in which ann is a member of the project web, with a token for it.
@@ -269,8 +270,7 @@ func TestSecretsStandInNoLogErrorOrRow(t *testing.T) {
 // dump gives all that stands in the database as text.
 func (w *world) dump(t testing.TB) string {
 	var out strings.Builder
-	var tables []string
-	require.NoError(t, w.db.Read().NewRaw("SELECT name FROM sqlite_schema WHERE type = 'table'").Scan(t.Context(), &tables))
+	tables := storetest.Tables(t, w.db)
 	for _, table := range tables {
 		var rows []map[string]any
 		require.NoError(t, w.db.Read().NewSelect().Table(table).Scan(t.Context(), &rows))

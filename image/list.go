@@ -46,7 +46,8 @@ func withProperty(q *bun.SelectQuery, f store.Filter) (*bun.SelectQuery, error) 
 	if f.Op != store.Eq || len(f.Values) != 2 {
 		return nil, errs.Invalidf("A property can only be compared with a value.")
 	}
-	return q.Where("EXISTS (SELECT 1 FROM json_each(image.properties) AS property WHERE property.key = ? AND property.value = ?)", f.Values[0], f.Values[1]), nil
+	properties := bun.Safe(q.Dialect().(store.Dialect).JSONEach("image.properties"))
+	return q.Where("EXISTS (SELECT 1 FROM ? AS property WHERE property.key = ? AND property.value = ?)", properties, f.Values[0], f.Values[1]), nil
 }
 
 // ListImages gives a page of the images that the caller sees: without a filter

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cumulite/cumulite/compute/computeapi"
 	"github.com/cumulite/cumulite/platform/httpapi"
+	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
 // Secrets of servers are shown to nobody but those who gave them: not in
@@ -55,7 +56,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 // tables lists all tables of the database.
 func (w *world) tables(t *testing.T) (names []string) {
 	t.Helper()
-	require.NoError(t, w.db.Read().NewSelect().Table("sqlite_master").Column("name").Where("type = 'table'").Scan(t.Context(), &names))
+	names = storetest.Tables(t, w.db)
 	require.Contains(t, names, "compute_guest_data")
 	return names
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cumulite/cumulite/platform/httpapi"
 	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
+	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
 // journal keeps all that is logged.
@@ -96,8 +97,7 @@ func header(h http.Header) string { return fmt.Sprint(h) }
 // dump gives every value of every table.
 func (w *world) dump(t *testing.T) string {
 	var out strings.Builder
-	var tables []string
-	require.NoError(t, w.db.Read().NewRaw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(t.Context(), &tables))
+	tables := storetest.Tables(t, w.db)
 	require.Greater(t, len(tables), 8)
 	for _, table := range tables {
 		var rows []map[string]any

@@ -63,6 +63,9 @@ type Dialect interface {
 	// for it alone, or for all that ask for a shared lock. It is "" where
 	// transactions run one at a time.
 	LockSQL(shared bool) string
+	// JSONEach gives the rows, with a key and a value as text, of the JSON
+	// object in a column.
+	JSONEach(column string) string
 	// Regexp gives the operator that stands between a column and an RE2
 	// expression, and the expression as the engine writes it.
 	Regexp(expr string) (operator, pattern string)

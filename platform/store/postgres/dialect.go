@@ -71,3 +71,6 @@ func (*dialect) LockSQL(shared bool) string {
 	}
 	return "SELECT pg_advisory_xact_lock($1)"
 }
+
+// JSONEach implements store.Dialect.
+func (*dialect) JSONEach(column string) string { return "json_each_text(" + column + "::json)" }

@@ -36,3 +36,6 @@ func (*dialect) Regexp(expr string) (operator, pattern string) { return "REGEXP"
 
 // LockSQL implements store.Dialect: there is one writer.
 func (*dialect) LockSQL(bool) string { return "" }
+
+// JSONEach implements store.Dialect.
+func (*dialect) JSONEach(column string) string { return "json_each(" + column + ")" }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/uptrace/bun/dialect"
+
 	"github.com/cumulite/cumulite/platform/store"
 	"github.com/cumulite/cumulite/platform/store/sqlite"
 	"github.com/cumulite/cumulite/test/pgtest"
@@ -51,6 +53,19 @@ func open(t testing.TB, e store.Engine, err error, opts *store.Options, m ...sto
 		}
 	})
 	return s
+}
+
+// Tables gives the names of all tables of a store.
+func Tables(t testing.TB, db *store.Store) (names []string) {
+	t.Helper()
+	query := "SELECT name FROM sqlite_schema WHERE type = 'table'"
+	if db.Read().Dialect().Name() == dialect.PG {
+		query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+	}
+	if err := db.Read().NewRaw(query).Scan(context.Background(), &names); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // Dir gives a directory for database files that is removed with the test:
