@@ -73,7 +73,7 @@ func (s *Service) buildFailed(ctx context.Context, tx *store.Tx, r *flow.Run[cre
 	if !s.goesOn(r) {
 		return s.settle(ctx, tx, r.ID, r.Key, cause, func(srv *Server) []string { return s.fail(srv, buildError(r, cause)) })
 	}
-	srv, err := store.Get[Server](ctx, tx, r.Key)
+	srv, err := lockServer(ctx, tx, r.Key)
 	if store.IsNone(err) || err == nil && (!srv.owned(r.ID) || srv.Task == TaskDeleting) {
 		return s.endAction(ctx, tx, r.Key, cause) // another operation has it by now
 	}
