@@ -170,24 +170,16 @@ func (s *Store) commit(group []*op) error {
 			continue
 		}
 		if err := s.share(tx, o); err != nil {
-			return undone(tx, err)
+			return errors.Join(err, tx.Rollback())
 		}
 	}
 	if err := s.fault("commit"); err != nil {
-		return undone(tx, err)
+		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
 	return s.fault("committed")
-}
-
-// undone takes a transaction back because of err.
-func undone(tx bun.Tx, err error) error {
-	if failed := tx.Rollback(); failed != nil {
-		return errors.Join(err, failed)
-	}
-	return err
 }
 
 // share runs o, in a savepoint unless it has the transaction for itself. An
