@@ -30,8 +30,8 @@ func fault(t testing.TB, prefix string, r *httpapitest.Response) string {
 	for key, inner := range body {
 		in := inner.(map[string]any)
 		switch {
-		case key == "error": // Keystone's own, and what its middleware answers in all services
-			require.True(t, prefix == "/identity" || r.Status == http.StatusUnauthorized, "%s", r.Body)
+		case key == "error": // Keystone's own, ours, and what its middleware answers in all services
+			require.True(t, prefix == "/identity" || prefix == "/cumulite" || r.Status == http.StatusUnauthorized, "%s", r.Body)
 			require.InDelta(t, r.Status, in["code"], 0)
 			require.NotEmpty(t, in["title"])
 		case prefix == "/networking":
@@ -68,7 +68,7 @@ func malformed() map[string]any {
 func TestBadBodiesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	before := w.dump()
-	statusOf := map[string]int{"/identity": 400, "/image": 415, "/networking": 415, "/compute": 415}
+	statusOf := map[string]int{"/identity": 400, "/image": 415, "/networking": 415, "/compute": 415, "/cumulite": 415}
 	for prefix, api := range w.APIs() {
 		for _, row := range api.Routes() {
 			if row.Request == nil || row.Raw {

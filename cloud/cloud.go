@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -113,25 +114,34 @@ type Cloud struct {
 	ops     *flow.Engine
 	hosts   Hosts
 	handler http.Handler
+	rests   bool        // it is opened to be looked at: nothing is recovered
+	runs    atomic.Bool // Run does its work
+	health  health
 }
 
 // Open makes what is missing of a cloud and opens it. It does nothing by
 // itself before Run, and is reached by nobody before Handler is served.
-func Open(ctx context.Context, o Options) (_ *Cloud, err error) {
+func Open(ctx context.Context, o Options) (*Cloud, error) {
 	o.fill()
-	c := &Cloud{o: o}
+	return (&Cloud{o: o}).open(ctx)
+}
+
+func (c *Cloud) open(ctx context.Context) (_ *Cloud, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if c.dir, err = openDirectory(o.Dir); err != nil {
+	if c.dir, err = openDirectory(c.o.Dir); err != nil {
 		return nil, err
 	}
 	if err = c.openState(ctx); err != nil {
 		return nil, err
 	}
 	if err = c.openServices(ctx); err != nil {
+		return nil, err
+	}
+	if c.health, err = newHealth(c.o.Metrics); err != nil {
 		return nil, err
 	}
 	c.handler, err = c.newHandler()
@@ -167,11 +177,13 @@ func (c *Cloud) Handler() http.Handler { return c.handler }
 // Run carries operations through, delivers events and watches the hosts until
 // ctx is done. It must not be called twice.
 func (c *Cloud) Run(ctx context.Context) error {
+	c.runs.Store(true)
+	defer c.runs.Store(false)
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"operations": c.ops.Run, "events": c.events.Run,
 		"identity": c.Identity.Run, "network": c.Network.Run, "compute": c.Compute.Run,
-		"fleet": c.runFleet, "hosts": c.serveFleet,
+		"fleet": c.runFleet, "hosts": c.serveFleet, "doctor": c.watchHealth,
 	} {
 		group.Go(func() error {
 			if err := run(ctx); err != nil {

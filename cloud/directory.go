@@ -17,6 +17,9 @@ type directory struct {
 	lock      *os.File
 }
 
+// ErrInUse is why a cloud cannot be opened that another process has open.
+var ErrInUse = errors.New("another process uses it")
+
 // memory is where an ephemeral cloud is kept, if it is there.
 const memory = "/dev/shm"
 
@@ -32,7 +35,7 @@ func openDirectory(path string) (*directory, error) {
 		err = d.take()
 	}
 	if err != nil {
-		return nil, errs.Invalidf("cannot use the state directory %s: %v", d.path, err)
+		return nil, errs.Invalidf("cannot use the state directory %s: %v", d.path, err).Because(err)
 	}
 	return d, nil
 }
@@ -55,7 +58,7 @@ func (d *directory) take() (err error) {
 	if err := unix.Flock(int(d.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		d.lock.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return errors.New("another process uses it")
+			return ErrInUse
 		}
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cumulite/cumulite/cloud/cloudapi"
 	"github.com/cumulite/cumulite/compute/computeapi"
 	"github.com/cumulite/cumulite/identity"
 	"github.com/cumulite/cumulite/identity/identityapi"
@@ -19,6 +20,7 @@ const (
 	imagePrefix    = "/image"
 	networkPrefix  = "/networking"
 	computePrefix  = "/compute"
+	cloudPrefix    = "/cumulite" // ours
 )
 
 // catalogue is what clients find in their tokens. They append the version
@@ -44,6 +46,7 @@ func (c *Cloud) newHandler() (http.Handler, error) {
 		imagePrefix:    func(cfg httpapi.Config) (*httpapi.API, error) { return imageapi.New(c.Image, cfg) },
 		networkPrefix:  func(cfg httpapi.Config) (*httpapi.API, error) { return networkapi.New(c.Network, cfg) },
 		computePrefix:  func(cfg httpapi.Config) (*httpapi.API, error) { return computeapi.New(c.Compute, cfg) },
+		cloudPrefix:    func(cfg httpapi.Config) (*httpapi.API, error) { return cloudapi.New(c.Examine, c.o.Policy, cfg) },
 	} {
 		url := strings.TrimSuffix(c.o.PublicURL, "/")
 		api, err := open(httpapi.Config{Prefix: prefix, PublicURL: url, IdentityURL: url + identityPrefix, Verifier: c.Identity,

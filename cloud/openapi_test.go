@@ -33,7 +33,7 @@ var wildcard = regexp.MustCompile(`\{([^}.]+)\.\.\.\}`)
 // Each service's document has every row, and nothing that is none.
 func TestDocumentsHaveEveryRow(t *testing.T) {
 	w := newWorld(t)
-	require.Len(t, w.APIs(), 4)
+	require.Len(t, w.APIs(), 5)
 	for prefix, api := range w.APIs() {
 		raw := served(w, prefix)
 		require.Equal(t, raw, served(w, prefix))

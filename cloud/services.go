@@ -25,9 +25,12 @@ import (
 // ephemeralCost is bcrypt's least: a login of a cloud that keeps nothing takes a millisecond.
 const ephemeralCost = 4
 
+// stateFile is the database of a cloud in its directory.
+const stateFile = "state.db"
+
 // openState opens the database, and what carries operations and events on it.
 func (c *Cloud) openState(ctx context.Context) error {
-	engine, err := sqlite.Open(c.path("state.db"), &sqlite.Options{Ephemeral: c.dir.ephemeral, Normal: c.o.Relaxed})
+	engine, err := sqlite.Open(c.path(stateFile), &sqlite.Options{Ephemeral: c.dir.ephemeral, Normal: c.o.Relaxed})
 	if err != nil {
 		return err
 	}
@@ -64,6 +67,9 @@ func (c *Cloud) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.rests {
+		return nil
+	}
 	password := c.o.AdminPassword
 	if password.IsZero() {
 		password = secret.New(rand.Text())
@@ -80,6 +86,9 @@ func (c *Cloud) openImage(ctx context.Context) error {
 	c.Image, err = image.New(image.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Store: files}, &image.Options{Policy: c.o.Policy, Logger: c.o.Logger})
 	if err != nil {
 		return err
+	}
+	if c.rests {
+		return nil
 	}
 	return c.Image.Recover(ctx)
 }
@@ -112,6 +121,9 @@ func (c *Cloud) openCompute(ctx context.Context) error {
 		files, err := c.Compute.Metadata(auth.AsService(ctx, "network"), p.DeviceID)
 		return network.Metadata{Files: files}, err
 	})
+	if c.rests {
+		return nil
+	}
 	return c.Compute.Recover(ctx)
 }
 

@@ -22,6 +22,11 @@ func (s *Service) checkGuests(ctx context.Context) ([]doctor.Finding, error) {
 	}
 	var mu sync.Mutex
 	var found []doctor.Finding
+	for host := range on {
+		if _, can := s.hosts.Get(host); !can {
+			found = append(found, doctor.Finding{Object: "host " + host, Says: "it cannot be asked from here: its guests are not known", Unknown: true})
+		}
+	}
 	s.hosts.Each(func(host string, h Hypervisor) {
 		some, failed := s.checkHost(ctx, host, h, on[host])
 		mu.Lock()

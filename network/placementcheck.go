@@ -10,16 +10,20 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// told is a placement with the generation of its object; 0 when there is none.
+// told is a placement with the generation of its object, 0 when there is none,
+// and of a port, of which device it is and whether it is about to be brought there.
 type told struct {
 	placement
 	Generation int64
+	DeviceID   string
+	Building   bool
 }
 
 // told gives what these hosts are told of; none means all.
 func (s *Service) told(ctx context.Context, hosts ...string) (all []told, err error) {
-	q := s.DB.Read().NewSelect().TableExpr("network_placements AS p").ColumnExpr("p.*, COALESCE(g.generation, 0) AS generation").
-		Join("LEFT JOIN network_generations AS g ON g.id = p.id")
+	q := s.DB.Read().NewSelect().TableExpr("network_placements AS p").ColumnExpr("p.*, COALESCE(g.generation, 0) AS generation, COALESCE(port.device_id, '') AS device_id," +
+		" COALESCE(port.status = 'BUILD', FALSE) AS building").
+		Join("LEFT JOIN network_generations AS g ON g.id = p.id").Join("LEFT JOIN network_ports AS port ON port.id = p.id")
 	if len(hosts) > 0 {
 		q = q.Where("p.host IN (?)", bun.List(hosts))
 	}
@@ -122,9 +126,14 @@ func (s *Service) forgotten(ctx context.Context) (found []doctor.Finding, err er
 	if err != nil {
 		return nil, err
 	}
+	building := map[string]bool{} // hosts to which ports are brought, with what they need
+	for _, p := range before {
+		building[p.Host] = building[p.Host] || p.Building
+	}
 	suspects := map[string]told{}
 	for _, p := range before {
-		if p.Pending || p.Generation == 0 || p.Applied < p.Generation && !s.hands.busy(p.key()) && !s.beats.away(p.Host) {
+		late := p.Applied < p.Generation && !s.hands.busy(p.key()) && !s.beats.away(p.Host) && (p.Kind == objPort || !building[p.Host])
+		if p.Pending || p.Generation == 0 || late {
 			suspects[p.key()] = p
 		}
 	}
@@ -135,12 +144,13 @@ func (s *Service) forgotten(ctx context.Context) (found []doctor.Finding, err er
 	if err != nil {
 		return nil, err
 	}
+	busy := map[string]bool{} // the keys of operations: placements, and servers
 	for _, op := range ops {
-		delete(suspects, op.Key)
+		busy[op.Key] = true
 	}
 	now, err := s.told(ctx)
 	for _, p := range now {
-		if was, is := suspects[p.key()]; !is || was.Generation != p.Generation || was.Pending != p.Pending || was.Applied != p.Applied {
+		if was, is := suspects[p.key()]; !is || busy[p.key()] || busy[p.DeviceID] || was.Generation != p.Generation || was.Pending != p.Pending || was.Applied != p.Applied {
 			continue
 		}
 		found = append(found, doctor.Finding{Object: p.name(), Says: fmt.Sprintf("nobody tells the host of its change %d", p.Generation), Repair: func(ctx context.Context) error {

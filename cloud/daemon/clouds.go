@@ -33,13 +33,13 @@ type account struct {
 // accounts gives the administrator and the member, with the passwords of an
 // earlier start where path has them.
 func accounts(path string, admin secret.String) (all []account, err error) {
-	known, err := readPasswords(path)
+	known, err := readClouds(path)
 	if err != nil {
 		return nil, err
 	}
 	all = []account{{Cloud: adminCloud, User: "admin", Project: "admin"}, {Cloud: memberCloud, User: "cumulite", Project: "cumulite"}}
 	for i := range all {
-		a, before := &all[i], known[all[i].Cloud]
+		a, before := &all[i], secret.New(known[all[i].Cloud]["password"])
 		a.Password = before
 		if a.Cloud == adminCloud && !admin.IsZero() {
 			a.Password = admin
@@ -52,7 +52,9 @@ func accounts(path string, admin secret.String) (all []account, err error) {
 	return all, nil
 }
 
-func readPasswords(path string) (map[string]secret.String, error) {
+// readClouds gives how to log in at each cloud of a clouds.yaml, as it stands
+// there; none when there is no file.
+func readClouds(path string) (map[string]map[string]string, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -69,11 +71,11 @@ func readPasswords(path string) (map[string]secret.String, error) {
 	if err := yaml.Decode(data, &doc); err != nil {
 		return nil, errs.Invalidf("%s: %v", path, err)
 	}
-	passwords := map[string]secret.String{}
+	clouds := map[string]map[string]string{}
 	for name, cloud := range doc.Clouds {
-		passwords[name] = secret.New(cloud.Auth["password"])
+		clouds[name] = cloud.Auth
 	}
-	return passwords, nil
+	return clouds, nil
 }
 
 // writeClouds writes a clouds.yaml for openstack and its kin, for its owner only.

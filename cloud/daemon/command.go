@@ -11,8 +11,8 @@ import (
 type commands struct {
 	Config `embed:""`
 
-	Run runCommand `cmd:"" default:"1" help:"Run the cloud. This is what is done when no command is named."`
-
+	Run       runCommand       `cmd:"" default:"1" help:"Run the cloud. This is what is done when no command is named."`
+	Doctor    doctorCommand    `cmd:"" help:"Examine what must always hold of the cloud, whether it runs or not. Exits 1 if something does not."`
 	HostToken hostTokenCommand `cmd:"" help:"Make a token with which a machine joins as a host, once, and print it."`
 }
 
