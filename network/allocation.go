@@ -226,7 +226,9 @@ func (a *allocator) any(ctx context.Context, candidates []*Subnet) error {
 	return errs.New(errs.Exhausted, "No more IP addresses available on network %s.", a.port.NetworkID).WithCode("IpAddressGenerationFailure")
 }
 
-// free gives the lowest address of a pool that no port has.
+// free gives an address of a pool that no port has: the one after the highest
+// that is taken, which is found at once however many there are; when the pool
+// has come to its end, the lowest.
 func (a *allocator) free(ctx context.Context, sub *Subnet, pool Pool) (ip netip.Addr, found bool, err error) {
 	from, to := sub.position(pool.Start), sub.position(pool.End)
 	if from == nil {
@@ -237,6 +239,11 @@ func (a *allocator) free(ctx context.Context, sub *Subnet, pool Pool) (ip netip.
 		to = &far
 	}
 	var position int64
+	err = a.tx.QueryRow(ctx, "SELECT COALESCE(MAX(position) + 1, ?) FROM network_allocations WHERE subnet_id = ? AND position BETWEEN ? AND ?",
+		*from, sub.ID, *from, *to).Scan(&position)
+	if err != nil || position <= *to {
+		return sub.at(position), err == nil, err
+	}
 	err = a.tx.QueryRow(ctx, `
 		SELECT place FROM (
 			SELECT ? AS place

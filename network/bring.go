@@ -135,7 +135,7 @@ func (s *Service) sendPort(ctx context.Context, d Driver, host string, p PortSpe
 		return err
 	}
 	for _, id := range need {
-		if err := s.bringMissing(ctx, placement{Kind: objGroup, ID: id, Host: host}); err != nil {
+		if err := s.bringGroup(ctx, placement{Kind: objGroup, ID: id, Host: host}); err != nil {
 			return err
 		}
 	}
@@ -147,6 +147,20 @@ func (s *Service) sendPort(ctx context.Context, d Driver, host string, p PortSpe
 		return err
 	}
 	return s.portApplied(ctx, p, host, vif)
+}
+
+// bringGroup brings a group to a host that has no port of it at work. With
+// one it is there, nothing takes it away, and an operation has the host learn
+// of a new member: no port waits until all are told of it.
+func (s *Service) bringGroup(ctx context.Context, pl placement) error {
+	var there bool
+	err := s.DB.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM network_placements AS g JOIN network_port_groups AS m ON m.group_id = g.id
+		JOIN network_ports AS p ON p.id = m.port_id WHERE g.id = ? AND g.host = ? AND g.applied > 0 AND p.host_id = g.host AND p.status = ?)`,
+		pl.ID, pl.Host, PortActive).Scan(&there)
+	if err != nil || there {
+		return err
+	}
+	return s.bringMissing(ctx, pl)
 }
 
 // bringMissing brings an object to a host that does not have its generation.

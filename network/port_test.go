@@ -116,6 +116,22 @@ func TestAddressesOverflowToTheNextSubnet(t *testing.T) {
 	s.requireFault(err, errs.Exhausted, "IpAddressGenerationFailure")
 }
 
+func TestAddressesRiseAndAreGivenAgainOnceThePoolHasEnded(t *testing.T) {
+	s := newSite(t)
+	n, _ := s.network(s.ann, "10.0.0.0/29") // .2 to .6
+	given := func() string { return ok(s.GetPort(s.ann, s.port(s.ann, n).ID))(s).Addresses[0].IP.String() }
+	require.Equal(t, "10.0.0.2", given())
+	second := s.port(s.ann, n)
+	require.NoError(t, s.DeletePort(s.ann, s.port(s.ann, n).ID))
+	require.Equal(t, "10.0.0.4", given(), "nobody has a higher one")
+	require.NoError(t, s.DeletePort(s.ann, second.ID))
+	for _, want := range []string{"10.0.0.5", "10.0.0.6", "10.0.0.3"} {
+		require.Equal(t, want, given())
+	}
+	_, err := s.CreatePort(s.ann, network.CreatePort{NetworkID: n.ID})
+	s.requireFault(err, errs.Exhausted, "IpAddressGenerationFailure")
+}
+
 func TestLastAddressesGoToOneEach(t *testing.T) {
 	s := newSite(t)
 	n, _ := s.network(s.ann, "10.0.0.0/28") // 13 addresses beside the gateway's
