@@ -98,16 +98,27 @@ func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
 // requeue undoes an upload that failed; the bytes go first, for once the image
 // is Queued they may be the next upload's. What it cannot undo now, Recover does.
 func (s *Service) requeue(ctx context.Context, i *Image) {
-	err := s.Store.Delete(ctx, i.ID)
-	if err == nil {
-		err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
-			return err
-		})
-	}
+	err := s.undoUpload(ctx, i)
 	if err != nil {
 		s.log.Warn("a failed upload stays until the next start", "image", i.ID, "error", err)
 	}
+}
+
+func (s *Service) undoUpload(ctx context.Context, i *Image) error {
+	now, err := store.Get[Image](ctx, s.DB.Read(), i.ID)
+	if err == nil && now.Status != Saving {
+		return nil // it was activated after all, though the commit said that it was not
+	}
+	if err != nil && !store.IsNone(err) {
+		return err
+	}
+	if err := s.Store.Delete(ctx, i.ID); err != nil {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
+		return err
+	})
 }
 
 // Recover ends what a process that was killed has left: uploads go back to

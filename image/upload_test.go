@@ -3,7 +3,9 @@ package image_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -12,7 +14,10 @@ import (
 	"github.com/cumulite/cumulite/image"
 	"github.com/cumulite/cumulite/image/imagetest"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/event"
+	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/store"
+	"github.com/cumulite/cumulite/platform/store/storetest"
 )
 
 // during gives a reader of a small disk that does something before its first byte.
@@ -163,4 +168,35 @@ func TestReservedNamesAreNotTaken(t *testing.T) {
 	}
 	_, err := w.Images.CreateImage(w.Ctx, image.CreateImage{Properties: many})
 	kind(t, errs.TooLarge, err)
+}
+
+// A commit that was done although nobody heard of it keeps the bytes that it
+// made an image's.
+func TestUploadThatIsActivatedUnheardKeepsItsBytes(t *testing.T) {
+	w := world(t)
+	var unheard atomic.Bool
+	db := storetest.OpenWith(t, &store.Options{Fault: func(op string) error {
+		if op == "committed" && unheard.Load() {
+			return errors.New("the connection was cut")
+		}
+		return nil
+	}}, event.Migrations(), quota.Migrations(), image.Migrations())
+	w.Deps.DB, w.Deps.Events = db, event.New(db, w.Clock, nil)
+	var err error
+	w.Images, err = image.New(w.Deps, nil)
+	require.NoError(t, err)
+	i := w.Create(t)
+	require.Error(t, w.Images.Upload(w.Ctx, i.ID, during(func() { unheard.Store(true) })))
+	unheard.Store(false)
+	got, err := w.Images.GetImage(w.Ctx, i.ID)
+	require.NoError(t, err)
+	require.Equal(t, image.Active, got.Status)
+	v, err := w.Images.Verified(w.Ctx, i.ID)
+	require.NoError(t, err)
+	r, err := w.Images.Open(w.Ctx, v, 0)
+	require.NoError(t, err)
+	defer r.Close()
+	read, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Equal(t, imagetest.Disk(1000), read)
 }
