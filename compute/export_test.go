@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 
+	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -26,4 +27,9 @@ func (s *Service) Orphans(ctx context.Context) ([]Server, error) { return s.unat
 // SettleOrphan settles one of them.
 func (s *Service) SettleOrphan(ctx context.Context, srv *Server) error {
 	return s.settleThose(ctx, []Server{*srv})
+}
+
+// PortDeleted tells the service of a port that was deleted.
+func (s *Service) PortDeleted(ctx context.Context, ev event.Event) error {
+	return s.portDeleted(ctx, ev)
 }

@@ -25,6 +25,7 @@ type operations struct {
 	detach  *flow.Handle[detachArgs]
 	release *flow.Handle[detachArgs]
 	refresh *flow.Handle[refreshArgs]
+	forget  *flow.Handle[forgetArgs]
 }
 
 func (s *Service) register() {
@@ -37,6 +38,7 @@ func (s *Service) register() {
 		detach:  flow.Register(s.Ops, s.detachOperation()),
 		release: flow.Register(s.Ops, s.releaseOperation()),
 		refresh: flow.Register(s.Ops, s.refreshOperation()),
+		forget:  flow.Register(s.Ops, s.forgetOperation()),
 	}
 	for action, p := range powers {
 		s.ops.power[action] = owning(s, s.powerOperation(action, p))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cumulite/cumulite/compute"
 	"github.com/cumulite/cumulite/platform/clock"
+	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
 	"github.com/cumulite/cumulite/platform/flow/flowtest"
 	"github.com/cumulite/cumulite/platform/store"
@@ -50,6 +51,9 @@ func (o *operationWorld) cases() map[string]flowtest.Case {
 		"compute.server.detach_interface": {Prepare: o.running(), Start: o.detach},
 		"compute.server.release_port": {Prepare: o.running(), Start: func(context.Context) error {
 			return o.ReleasePort(member(o.t), o.id, o.get(o.t, o.id).Interfaces[0])
+		}},
+		"compute.server.forget_port": {Prepare: o.running(), Start: func(ctx context.Context) error {
+			return o.PortDeleted(ctx, event.Event{Resource: o.get(o.t, o.id).Interfaces[0].PortID, Payload: []byte(`{"device_id": "` + o.id + `"}`)})
 		}},
 		"compute.server.refresh_metadata": {Prepare: o.running(), Stays: guest, Start: func(context.Context) error {
 			_, err := o.AddServerMetadata(member(o.t), o.id, map[string]string{"a": "b"})

@@ -113,6 +113,7 @@ func New(deps Deps, opts *Options) (*Service, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.register()
+	deps.Events.Subscribe("compute", []string{"network.port.deleted"}, s.portDeleted)
 	return s, nil
 }
 

@@ -111,11 +111,6 @@ func owner(ctx context.Context, named string) (string, error) {
 	return cmp.Or(named, g.ProjectID()), nil
 }
 
-// emit tells of a change.
-func (s *Service) emit(ctx context.Context, tx *store.Tx, what string, r *Standard) error {
-	return s.Events.Emit(ctx, tx, "network", what, r.ID, map[string]any{"id": r.ID, "project_id": r.ProjectID, "name": r.Name})
-}
-
 // invalid is Neutron's InvalidInput.
 func invalid(format string, args ...any) error {
 	return errs.Invalidf("Invalid input for operation: "+format+".", args...).WithCode("InvalidInput")

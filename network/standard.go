@@ -170,7 +170,7 @@ func (k *kind[T, P]) add(ctx context.Context, s *Service, tx *store.Tx, p P, cou
 	if err := count(ctx, tx, r.ProjectID, k.name, 1); err != nil {
 		return err
 	}
-	return s.emit(ctx, tx, k.name+".created", r)
+	return k.tell(ctx, s, tx, "created", p)
 }
 
 // update writes columns of a resource, and that it was changed.
@@ -179,7 +179,7 @@ func (k *kind[T, P]) update(ctx context.Context, s *Service, tx *store.Tx, p P, 
 	if err := store.Update(ctx, tx, (*T)(p), append(columns, "updated_at")...); err != nil {
 		return err
 	}
-	return s.emit(ctx, tx, k.name+".updated", p.standard())
+	return k.tell(ctx, s, tx, "updated", p)
 }
 
 // remove deletes a resource with its tags, and counts it no more.
@@ -194,7 +194,17 @@ func (k *kind[T, P]) remove(ctx context.Context, s *Service, tx *store.Tx, p P) 
 	if err := s.count(ctx, tx, r.ProjectID, k.name, -1); err != nil {
 		return err
 	}
-	return s.emit(ctx, tx, k.name+".deleted", r)
+	return k.tell(ctx, s, tx, "deleted", p)
+}
+
+// tell tells of a change. Of a port it is also told which device it was of.
+func (k *kind[T, P]) tell(ctx context.Context, s *Service, tx *store.Tx, what string, p P) error {
+	r := p.standard()
+	payload := map[string]any{"id": r.ID, "project_id": r.ProjectID, "name": r.Name}
+	if port, is := any(p).(*Port); is {
+		payload["device_id"] = port.DeviceID
+	}
+	return s.Events.Emit(ctx, tx, "network", k.name+"."+what, r.ID, payload)
 }
 
 // columns gives the fields by which all resources are filtered and sorted,
