@@ -23,7 +23,6 @@ type thing struct {
 	id   string
 	fate fate
 	want object // what its attributes must be; those that are not known are missing
-	used bool   // a port that was given to a server
 }
 
 // kind is how the API calls one kind of things.

@@ -72,7 +72,7 @@ func (c *client) changePort() {
 
 func (c *client) deletePort() {
 	t := c.one("port")
-	if t == nil || t.used {
+	if t == nil {
 		return
 	}
 	a := c.remove(t)

@@ -47,7 +47,6 @@ func (c *client) image() string {
 // nics gives what a server is plugged into.
 func (c *client) nics() any {
 	if p := c.one("port"); p != nil && c.chance(40) {
-		p.used = true
 		return []object{{"port": p.id}}
 	}
 	nets := sample(c.rng, c.have("network"), 1+c.rng.IntN(2))
@@ -118,7 +117,7 @@ func (c *client) attach() {
 	}
 	in := object{}
 	if p := c.one("port"); p != nil && c.chance(50) {
-		in["port_id"], p.used = p.id, true
+		in["port_id"] = p.id
 	} else if n := c.one("network"); n != nil {
 		in["net_id"] = n.id
 	}
