@@ -47,7 +47,7 @@ func (s *Service) portDeleted(ctx context.Context, ev event.Event) error {
 
 // dropLost takes an interface off a server's list.
 func (s *Service) dropLost(ctx context.Context, tx *store.Tx, id, portID string) error {
-	srv, err := store.Get[Server](ctx, tx, id)
+	srv, err := lockServer(ctx, tx, id)
 	if store.IsNone(err) {
 		return nil
 	}
