@@ -2,10 +2,12 @@ package nats_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -248,7 +250,7 @@ func join(address string, config *tls.Config) error {
 	for lines := bufio.NewReader(conn); ; {
 		line, err := lines.ReadString('\n')
 		if err != nil || strings.HasPrefix(line, "-ERR") {
-			return fmt.Errorf("refused: %q: %v", line, err)
+			return fmt.Errorf("refused: %q: %w", line, cmp.Or(err, io.EOF))
 		}
 		if strings.HasPrefix(line, "PONG") {
 			return nil
