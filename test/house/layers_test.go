@@ -86,10 +86,12 @@ var guarded = map[string]func(dir string) bool{
 		return outside(dir) || strings.HasSuffix(name, "api") || strings.HasSuffix(name, "client") || strings.HasPrefix(dir, "platform/httpapi") ||
 			dir == "cloud" || dir == "cloud/serve" || strings.HasPrefix(dir, "drivers/linuxnet")
 	},
-	"go.yaml.in/yaml/v4":                  func(dir string) bool { return dir == "platform/yaml" },
-	"modernc.org/sqlite":                  func(dir string) bool { return dir == "platform/store/sqlite" },
-	"unsafe":                              func(dir string) bool { return strings.HasPrefix(dir, "drivers/linuxnet") },
-	"github.com/stretchr/testify/require": func(dir string) bool { return strings.HasSuffix(dir, "test") || outside(dir) },
+	"go.yaml.in/yaml/v4":                       func(dir string) bool { return dir == "platform/yaml" },
+	"github.com/nats-io/nats.go":               func(dir string) bool { return strings.HasPrefix(dir, "platform/rpc/nats") },
+	"github.com/nats-io/nats-server/v2/server": func(dir string) bool { return dir == "platform/rpc/nats/server" },
+	"modernc.org/sqlite":                       func(dir string) bool { return dir == "platform/store/sqlite" },
+	"unsafe":                                   func(dir string) bool { return strings.HasPrefix(dir, "drivers/linuxnet") },
+	"github.com/stretchr/testify/require":      func(dir string) bool { return strings.HasSuffix(dir, "test") || outside(dir) },
 }
 
 // outside are the folders that are no part of the library.

@@ -61,7 +61,13 @@ func TestControllersComeAndGoAndHostsStayReachable(t *testing.T) {
 
 func TestNewPeersDisturbNobodyWhoIsConnected(t *testing.T) {
 	cloud := natstest.New(t)
-	a, b := cloud.Controller(nil), cloud.Controller(nil)
+	var asked atomic.Int32
+	a, b := cloud.Controller(func(o *server.Options) {
+		o.Authorize = func(key string) (string, bool) {
+			host, ok := cloud.Authorize(key)
+			return host, asked.Add(1) <= 2 && ok // after both are there, the database is away
+		}
+	}), cloud.Controller(nil)
 	nc, _ := insider(t, cloud, a.Address(), "node1")
 	var lost atomic.Bool
 	nc.SetClosedHandler(func(*natsgo.Conn) { lost.Store(true) })
@@ -81,6 +87,7 @@ func TestNewPeersDisturbNobodyWhoIsConnected(t *testing.T) {
 	require.NoError(t, nc.Flush())
 	require.False(t, lost.Load())
 	require.Empty(t, ended)
+	require.EqualValues(t, 2, asked.Load())
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
 }

@@ -22,8 +22,7 @@ type clients struct {
 
 // Check implements natsserver.Authentication: the client has signed the nonce
 // with a key that is a host's, and its certificate has that host's name. The
-// process itself, alone, comes without a certificate. NATS asks again for all
-// who are connected when there are new peers.
+// process itself, alone, comes without a certificate.
 func (a *clients) Check(c natsserver.ClientAuthentication) bool {
 	opts, state := c.GetOpts(), c.GetTLSConnectionState()
 	key := opts.Token // see wire.Identify
@@ -35,14 +34,17 @@ func (a *clients) Check(c natsserver.ClientAuthentication) bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	id, cert := c.GetID(), state.PeerCertificates[0]
+	in := func(host string) bool { return slices.Contains(a.ids[host], id) }
+	if slices.ContainsFunc(cert.DNSNames, in) {
+		return true // NATS asks again for all who are connected when there are new peers
+	}
 	host, ok := a.authorize(key)
-	cert := state.PeerCertificates[0]
 	if !ok || host == wire.AllHosts || host == nats.Controller || !slices.Contains(cert.DNSNames, host) {
 		return false
 	}
-	if id := c.GetID(); !slices.Contains(a.ids[host], id) {
-		a.ids[host] = append(a.ids[host][max(0, len(a.ids[host])-8):], id) // a host has one connection, and some that are not yet seen as lost
-	}
+	known := a.ids[host] // one connection, and some that are not yet seen as lost
+	a.ids[host] = append(known[max(0, len(known)-8):], id)
 	c.RegisterUser(&natsserver.User{Permissions: rights(host), ConnectionDeadline: cert.NotAfter})
 	return true
 }

@@ -95,6 +95,9 @@ func either(advertised string, address net.Addr) string {
 func (s *Server) SetPeers(routes []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if slices.Equal(routes, s.peers) || s.opts.Cluster == "" {
+		return nil
+	}
 	var peers []*url.URL
 	for _, route := range slices.Compact(slices.Sorted(slices.Values(routes))) {
 		if _, _, err := net.SplitHostPort(route); err != nil {
@@ -105,8 +108,11 @@ func (s *Server) SetPeers(routes []string) error {
 		}
 	}
 	opts, err := s.options(peers)
-	if err != nil || s.opts.Cluster == "" {
-		return err
+	if err == nil {
+		err = s.srv.ReloadOptions(opts)
 	}
-	return s.srv.ReloadOptions(opts)
+	if err == nil {
+		s.peers = slices.Clone(routes)
+	}
+	return err
 }

@@ -59,6 +59,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	serving []*wire.Responder
+	peers   []string
 }
 
 // Open starts a Server.
