@@ -33,6 +33,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/lease"
 	"github.com/cumulite/cumulite/platform/policy"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
@@ -45,6 +46,15 @@ type Options struct {
 	// ephemeral cloud: a temporary directory that Close removes, where
 	// nothing is synced to disk and passwords are hashed cheaply.
 	Dir string
+	// Database is the address of a PostgreSQL that several processes share, all
+	// of them active; each has a Dir of its own. Default: a SQLite file in Dir.
+	Database secret.String
+	// Keys is where the keys are that all these processes share, for their
+	// owner only: those of tokens, of sealed columns, of hosts. Default: Dir.
+	Keys string
+	// Images is where the bytes of images are; processes that share a database
+	// share it, too. Default: a folder in Dir.
+	Images string
 	// Relaxed answers before a commit is on disk: a power failure may cost the
 	// last seconds. The death of the process still costs nothing.
 	Relaxed bool
@@ -111,6 +121,8 @@ type Cloud struct {
 	dir     *directory
 	db      *store.Store
 	events  *event.Bus
+	self    string        // name among the processes of the cloud
+	leases  *lease.Leases // nil: there are no others
 	ops     *flow.Engine
 	hosts   Hosts
 	handler http.Handler
@@ -181,7 +193,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	defer c.runs.Store(false)
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
-		"operations": c.ops.Run, "events": c.events.Run,
+		"operations": c.ops.Run, "events": c.deliver, "team": c.join,
 		"identity": c.Identity.Run, "network": c.Network.Run, "compute": c.Compute.Run,
 		"fleet": c.runFleet, "hosts": c.serveFleet, "doctor": c.watchHealth,
 	} {

@@ -36,22 +36,22 @@ func (c *Cloud) openFleet(ctx context.Context) error {
 		return nil
 	}
 	// Machines judge certificates by the real time, whatever the cloud's is.
-	ca, err := authority.Open(c.path(authorityFile), clock.System())
+	ca, err := authority.Open(c.keysPath(authorityFile), clock.System())
 	if err != nil {
 		return err
 	}
-	key, err := secret.KeyFile(c.path(hostsKeyFile))
+	key, err := secret.KeyFile(c.keysPath(hostsKeyFile))
 	if err != nil {
 		return err
 	}
 	o := *c.o.Fleet
 	o.Configured, o.Logger = slices.Collect(maps.Keys(c.hosts.Hypervisors)), c.o.Logger
-	f, err := fleet.Open(ctx, fleet.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Authority: ca, Key: key, Compute: c.Compute, Network: c.Network, Image: c.Image}, o)
+	f, err := fleet.Open(ctx, fleet.Deps{DB: c.db, Clock: c.o.Clock, Events: c.events, Authority: ca, Key: key, Compute: c.Compute, Network: c.Network, Image: c.Image, Leases: c.leases}, o)
 	if err != nil {
 		return err
 	}
 	c.Fleet = f
-	return durable.Write(c.path(hostsAtFile), []byte(strings.Join(f.Addresses(), "\n")))
+	return durable.Write(c.keysPath(hostsAtFile), []byte(strings.Join(f.Addresses(), "\n")))
 }
 
 // runFleet works for the hosts that run elsewhere until ctx is done.
@@ -70,8 +70,8 @@ func (c *Cloud) serveFleet(ctx context.Context) error {
 	return serve.Handle(ctx, c.Fleet.Listener(), fleetapi.New(c.Fleet, c.o.Logger), serve.Options{Logger: c.o.Logger})
 }
 
-// HostToken makes a token with which a machine joins the cloud in dir as a
-// host, once, within ttl. host is its name; "" lets it choose one. The cloud
+// HostToken makes a token with which a machine joins the cloud whose keys are
+// in dir (its directory, without Options.Keys) as a host, once, within ttl. host is its name; "" lets it choose one. The cloud
 // may run meanwhile.
 func HostToken(dir, host string, ttl time.Duration) (secret.String, error) {
 	text, err := os.ReadFile(filepath.Join(dir, hostsAtFile))

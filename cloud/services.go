@@ -16,10 +16,10 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/flow"
+	"github.com/cumulite/cumulite/platform/lease"
 	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
-	"github.com/cumulite/cumulite/platform/store/sqlite"
 )
 
 // ephemeralCost is bcrypt's least: a login of a cloud that keeps nothing takes a millisecond.
@@ -30,18 +30,25 @@ const stateFile = "state.db"
 
 // openState opens the database, and what carries operations and events on it.
 func (c *Cloud) openState(ctx context.Context) error {
-	engine, err := sqlite.Open(c.path(stateFile), &sqlite.Options{Ephemeral: c.dir.ephemeral, Normal: c.o.Relaxed})
+	engine, err := c.openEngine(ctx)
 	if err != nil {
 		return err
 	}
 	c.db, err = store.Open(ctx, engine, &store.Options{Logger: c.o.Logger, Fault: c.o.Faults.Store}, event.Migrations(), flow.Migrations(), quota.Migrations(),
-		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations(), fleet.Migrations())
+		identity.Migrations(), image.Migrations(), network.Migrations(), compute.Migrations(), fleet.Migrations(), lease.Migrations(), migrations())
 	if err != nil {
 		return err
 	}
-	c.events = event.New(c.db, c.o.Clock, &event.Options{Logger: c.o.Logger})
-	// One process has the directory, so that what the last one left is its own.
-	c.ops = flow.New(c.db, c.o.Clock, &flow.Options{Owner: "cloud", Logger: c.o.Logger, Fault: c.o.Faults.Step})
+	if c.self, err = c.name(); err != nil {
+		return err
+	}
+	events, ops := event.Options{Logger: c.o.Logger}, flow.Options{Owner: c.self, Logger: c.o.Logger, Fault: c.o.Faults.Step}
+	if c.shared() {
+		c.leases = lease.New(c.db, c.o.Clock, c.self, &lease.Options{TTL: lifetime, Logger: c.o.Logger})
+		events.Poll, ops.Poll, ops.Lease = lookEvery, lookEvery, lifetime
+	}
+	c.events = event.New(c.db, c.o.Clock, &events)
+	c.ops = flow.New(c.db, c.o.Clock, &ops)
 	return nil
 }
 
@@ -55,7 +62,7 @@ func (c *Cloud) openServices(ctx context.Context) error {
 }
 
 func (c *Cloud) openIdentity(ctx context.Context) error {
-	keys, err := token.OpenKeys(c.path("fernet"))
+	keys, err := token.OpenKeys(c.keysPath("fernet"))
 	if err != nil {
 		return err
 	}
@@ -79,7 +86,7 @@ func (c *Cloud) openIdentity(ctx context.Context) error {
 }
 
 func (c *Cloud) openImage(ctx context.Context) error {
-	files, err := fileimage.Open(c.path("images"))
+	files, err := fileimage.Open(c.imagesPath())
 	if err != nil {
 		return err
 	}
@@ -90,6 +97,11 @@ func (c *Cloud) openImage(ctx context.Context) error {
 	if c.rests {
 		return nil
 	}
+	// What another process uploads is no remnant.
+	alone, err := c.alone(ctx)
+	if err != nil || !alone {
+		return err
+	}
 	return c.Image.Recover(ctx)
 }
 
@@ -99,21 +111,17 @@ func (c *Cloud) openNetwork(context.Context) error {
 		return err
 	}
 	c.Network, err = network.New(network.Deps{DB: c.db, Clock: c.o.Clock, Ops: c.ops, Events: c.events, Drivers: c.hosts.Networks},
-		&network.Options{Policy: c.o.Policy, Logger: c.o.Logger})
+		&network.Options{Policy: c.o.Policy, Logger: c.o.Logger, Leases: c.leases})
 	return err
 }
 
 func (c *Cloud) openCompute(ctx context.Context) error {
-	key, err := secret.KeyFile(c.path("secrets.key"))
-	if err != nil {
-		return err
-	}
-	box, err := secret.NewBox(key)
+	box, err := c.openKeys(ctx)
 	if err != nil {
 		return err
 	}
 	c.Compute, err = compute.New(compute.Deps{DB: c.db, Clock: c.o.Clock, Ops: c.ops, Events: c.events, Secrets: box,
-		Hosts: c.hosts.Hypervisors, Networks: c.Network, Images: c.Image}, &compute.Options{Policy: c.o.Policy, Logger: c.o.Logger})
+		Hosts: c.hosts.Hypervisors, Networks: c.Network, Images: c.Image}, &compute.Options{Policy: c.o.Policy, Logger: c.o.Logger, Leases: c.leases})
 	if err != nil {
 		return err
 	}

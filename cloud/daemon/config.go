@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -32,6 +33,9 @@ const (
 type Config struct {
 	StateDir      string          `help:"Where everything is kept. Default: /var/lib/cumulite, or for users other than root ~/.local/state/cumulite." placeholder:"DIR" xor:"state"`
 	Ephemeral     bool            `help:"Keep nothing: a temporary directory, no synchronous commits, cheap password hashes. Needs no root. For tests and trying things out." xor:"state"`
+	Database      string          `help:"A PostgreSQL that several controllers share, all of them active: postgres://USER@HOST/NAME. Each has a --state-dir of its own; --keys and --images are common to all. Default: a SQLite file in the state directory." env:"CUMULITE_DATABASE" placeholder:"URL"`
+	Keys          string          `help:"Where the keys and clouds.yaml are that all controllers of a cloud share. Default: the state directory." placeholder:"DIR"`
+	Images        string          `help:"Where the bytes of images are; controllers share it, on storage that all of them reach. Default: in the state directory." placeholder:"DIR"`
 	Relaxed       bool            `help:"Answer before commits are on disk: a power failure may cost the last seconds, a killed process still loses nothing."`
 	Listen        string          `help:"Address of the APIs." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
 	Operator      string          `help:"Address of /healthz and /metrics; \"none\" is nowhere. Default: on 127.0.0.1, the port after that of the APIs." placeholder:"HOST:PORT"`
@@ -88,6 +92,9 @@ func (c *Config) complete() (err error) {
 		if _, err := cloud.FleetAt(c.HostsListen, c.HostsAddress); err != nil {
 			return err
 		}
+	}
+	if c.Database != "" && (c.Ephemeral || c.Keys == "" || c.Images == "") {
+		return errs.Invalidf("--database needs --keys and --images, which all controllers share, and keeps what --ephemeral would not")
 	}
 	if (c.Hypervisor == none) != (c.Network == none) {
 		return errs.Invalidf("a machine is a host with both a hypervisor and a network, or with none of them")
@@ -148,6 +155,9 @@ func checkURL(text string) error {
 	}
 	return nil
 }
+
+// keysDir is where the keys and passwords are.
+func (c *Config) keysDir() string { return cmp.Or(c.Keys, c.StateDir) }
 
 // hostDir is where the drivers of this host keep what is theirs: beside the
 // state, which nobody else may enter, and QEMU runs as a user of its own.

@@ -11,6 +11,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,14 @@ func open(ctx context.Context, c Config, drivers Drivers, logger *slog.Logger, m
 	if o.Policy, err = readPolicy(c.Policy); err != nil {
 		return nil, "", err
 	}
-	all, err := accounts(filepath.Join(c.StateDir, cloudsFile), secret.New(c.AdminPassword))
+	if c.Keys != "" { // controllers that start together agree on the keys one after the other
+		done, err := opening(c.Keys)
+		if err != nil {
+			return nil, "", err
+		}
+		defer done()
+	}
+	all, err := accounts(filepath.Join(c.keysDir(), cloudsFile), secret.New(c.AdminPassword))
 	if err != nil {
 		return nil, "", err
 	}
@@ -153,13 +161,13 @@ func open(ctx context.Context, c Config, drivers Drivers, logger *slog.Logger, m
 	if err != nil {
 		return nil, "", err
 	}
-	clouds = filepath.Join(opened.Dir(), cloudsFile)
+	clouds = filepath.Join(cmp.Or(c.Keys, opened.Dir()), cloudsFile)
 	return opened, clouds, writeClouds(clouds, c.PublicURL, c.Region, all)
 }
 
 // options says what the configuration means to a cloud.
 func options(c Config, drivers Drivers, logger *slog.Logger, metrics prometheus.Registerer) cloud.Options {
-	o := cloud.Options{Dir: c.StateDir, Relaxed: c.Relaxed, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
+	o := cloud.Options{Dir: c.StateDir, Database: secret.New(c.Database), Keys: c.Keys, Images: c.Images, Relaxed: c.Relaxed, PublicURL: c.PublicURL, Region: c.Region, Logger: logger, Metrics: metrics,
 		Hosts: func(deps cloud.HostDeps) (cloud.Hosts, error) { return hosts(c, drivers, deps) }}
 	if c.HostsListen != "" {
 		o.Fleet, _ = cloud.FleetAt(c.HostsListen, c.HostsAddress) // complete has tried it

@@ -15,7 +15,7 @@ type hostTokenCommand struct {
 
 // do prints a token. The cloud may run, in this or another process.
 func (h *hostTokenCommand) do(_ context.Context, p program) error {
-	token, err := cloud.HostToken(p.StateDir, h.Name, h.TTL)
+	token, err := cloud.HostToken(p.keysDir(), h.Name, h.TTL)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@ import (
 const batch = 64
 
 // Run delivers events until ctx is done, then returns nil once the handlers
-// have returned. It must not be called twice.
+// have returned. It may be called again then; what another process delivered
+// meanwhile does not come again.
 func (b *Bus) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, s := range b.subs {
@@ -52,6 +53,7 @@ type subscriber struct {
 
 func (s *subscriber) run(ctx context.Context) {
 	failures := 0
+	s.ready = false
 	for ctx.Err() == nil {
 		n, err := s.deliver(ctx)
 		if ctx.Err() != nil {
