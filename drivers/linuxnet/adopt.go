@@ -26,10 +26,25 @@ func (d *Driver) adopt() error {
 		doc, _ := d.records.metadata.Get(id)
 		d.guests.tell(id, doc.Files)
 	}
+	links, spaces := d.recorded()
 	adoptKind(d, "network", d.records.networks, func(n networkRecord) error { _, err := d.applyNetwork(n); return err })
 	adoptKind(d, "port", d.records.ports, d.applyPort)
 	adoptKind(d, "router", d.records.routers, func(r network.RouterSpec) error { return d.applyRouter(r, r) })
+	d.spare(links, spaces)
 	return nil
+}
+
+// spare keeps what is of objects that were recorded before and are not in force
+// from being taken for what is of nothing: a guest may have it in use.
+func (d *Driver) spare(links, spaces map[string]bool) {
+	d.lame = map[string]bool{}
+	nowLinks, nowSpaces := d.recorded()
+	for name := range links {
+		d.lame[name] = !nowLinks[name]
+	}
+	for name := range spaces {
+		d.lame[name] = !nowSpaces[name]
+	}
 }
 
 func adoptKind[T any](d *Driver, what string, all *state.Records[T], apply func(T) error) {

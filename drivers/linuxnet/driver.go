@@ -76,6 +76,7 @@ type Driver struct {
 
 	mu       sync.Mutex // one change at a time
 	records  records
+	lame     map[string]bool             // links and namespaces of what is recorded and could not be put in force
 	changed  map[string]bool             // networks whose ports and legs do not know it yet
 	dhcp     map[string]*dhcp.Responder  // by port
 	metadata map[string]*metadata.Server // by network
@@ -206,29 +207,6 @@ func (d *Driver) Describe(ctx context.Context) (network.Host, error) {
 		Name: d.o.Name, Technology: "linuxnet", VIFType: "tap", MaxMTU: maxMTU,
 		NetworkTypes: slices.Clone(networkTypes), Tunnel: d.o.Tunnel, TunnelMTU: d.tunnelMTU,
 	}, ctx.Err()
-}
-
-// Inventory implements network.Driver.
-func (d *Driver) Inventory(ctx context.Context) (all network.Inventory, err error) {
-	err = d.change(ctx, "take the inventory", func() error {
-		r := d.records
-		all = network.Inventory{
-			Networks: generations(r.networks, func(n networkRecord) int64 { return n.Spec.Generation }),
-			Ports:    generations(r.ports, func(p network.PortSpec) int64 { return p.Generation }),
-			Groups:   generations(r.groups, func(g network.GroupSpec) int64 { return g.Generation }),
-			Routers:  generations(r.routers, func(r network.RouterSpec) int64 { return r.Generation }),
-		}
-		return nil
-	})
-	return all, err
-}
-
-func generations[T any](all *state.Records[T], of func(T) int64) map[string]int64 {
-	out := map[string]int64{}
-	for id, item := range all.All() {
-		out[id] = of(item)
-	}
-	return out
 }
 
 // change is the frame of every call: one at a time, on an open driver. What

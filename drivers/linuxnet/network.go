@@ -201,6 +201,9 @@ func (d *Driver) RemoveNetwork(ctx context.Context, id string) error {
 		if err := checkID("network", id); err != nil {
 			return err
 		}
+		if isStray(id) {
+			return d.sweep()
+		}
 		if err := d.removeMetadata(id); err != nil {
 			return err
 		}

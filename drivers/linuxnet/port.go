@@ -175,6 +175,9 @@ func (d *Driver) RemovePort(ctx context.Context, id string) error {
 		if err := checkID("port", id); err != nil {
 			return err
 		}
+		if isStray(id) {
+			return d.sweep()
+		}
 		if err := d.serveDHCP(id, "", nil); err != nil {
 			return err
 		}

@@ -7,9 +7,9 @@ import (
 )
 
 // sweep removes what a process that was killed has made and not recorded, or
-// not quite removed: links and namespaces of ours that are of no object, and
-// metadata of no port. It is called before anything is put in force, so that
-// what is recorded and cannot be just now keeps what it has.
+// not quite removed, and what somebody else made under our names: links and
+// namespaces that are of no object, and metadata of no port. What is recorded
+// and cannot be in force keeps what it has.
 func (d *Driver) sweep() error {
 	links, spaces := d.recorded()
 	return errors.Join(d.sweepLinks(links), d.sweepSpaces(spaces), d.sweepMetadata())
@@ -44,7 +44,7 @@ func (d *Driver) sweepLinks(recorded map[string]bool) error {
 	ours := d.names.ours()
 	for _, l := range all {
 		name := l.Attrs().Name
-		if !ours.MatchString(name) || recorded[name] {
+		if !ours.MatchString(name) || recorded[name] || d.lame[name] {
 			continue
 		}
 		d.o.Logger.Warn("a link that is of nothing is removed", "link", name)
@@ -54,7 +54,7 @@ func (d *Driver) sweepLinks(recorded map[string]bool) error {
 }
 
 func (d *Driver) sweepSpaces(recorded map[string]bool) error {
-	all, err := namespace.List(func(name string) bool { return d.names.isSpace(name) && !recorded[name] })
+	all, err := namespace.List(func(name string) bool { return d.names.isSpace(name) && !recorded[name] && !d.lame[name] })
 	for _, name := range all {
 		d.o.Logger.Warn("a namespace that is of nothing is removed", "namespace", name)
 		err = errors.Join(err, namespace.Remove(name))
