@@ -67,6 +67,7 @@ var tamperings = map[string]tampering{
 	"an interface":        row("compute.ports", "UPDATE compute_servers SET interfaces = '[]' WHERE id = ?", server1),
 
 	"an allocation of nobody": row("network.owners", "INSERT INTO network_allocations (subnet_id, ip, port_id, seq, position) VALUES (?, '10.0.77.1', ?, 0, 19713)", subnet, nobody),
+	"a segment of nobody":     row("network.owners", "INSERT INTO network_retired (network_id, network_type, segmentation_id) VALUES (?, 'vxlan', 77)", nobody),
 	"a foreign allocation": row("network.addresses", `INSERT INTO network_allocations (subnet_id, ip, port_id, seq, position)
 		SELECT ?, '192.0.2.1', id, 9, 5000 FROM network_ports WHERE device_id = ?`, subnet, server0),
 	"an allocation's place":     row("network.addresses", "UPDATE network_allocations SET position = position + 4711 WHERE subnet_id = ?", subnet),

@@ -47,7 +47,9 @@ func (s *Service) orphans() []doctor.Rows {
 			" UNION ALL SELECT id FROM network_floatingips UNION ALL SELECT id FROM network_rules)"),
 		{DB: s.DB, Noun: "generation of", Find: `SELECT id, 'it is no more, and on no host' AS says FROM network_generations AS g
 			WHERE NOT EXISTS (SELECT 1 FROM network_placements AS p WHERE p.id = g.id) AND NOT EXISTS (SELECT 1 FROM network_objects AS o WHERE o.id = g.id)`,
-			Mend: func(ctx context.Context, tx *store.Tx, id string) error { return forgetGeneration(ctx, tx, id) }},
+			Mend: forgetGeneration},
+		{DB: s.DB, Noun: "segment of", Find: `SELECT network_id AS id, 'it is kept from others, but no host has anything of its network' AS says FROM network_retired AS r
+			WHERE NOT EXISTS (SELECT 1 FROM network_placements AS p WHERE p.id = r.network_id)`, Mend: releaseSegment},
 	}
 }
 

@@ -65,7 +65,7 @@ func Start(t testing.TB, names ...string) *Rig {
 		h := &Host{Libvirt: libvirttest.Start(t)}
 		space, err := netns.GetFromPath(h.Libvirt.Namespace())
 		require.NoError(t, err)
-		t.Cleanup(func() { space.Close() })
+		t.Cleanup(func() { _ = space.Close() })
 		at = at.Next()
 		h.Machine = r.join(name, space, at)
 		r.Hosts = append(r.Hosts, h)
@@ -85,7 +85,7 @@ func newSpace(t testing.TB) netns.NsHandle {
 	}()
 	ns, ok := <-made
 	require.True(t, ok, "make a network namespace")
-	t.Cleanup(func() { ns.Close() })
+	t.Cleanup(func() { _ = ns.Close() })
 	return ns
 }
 
