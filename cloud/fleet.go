@@ -21,6 +21,8 @@ import (
 	"github.com/cumulite/cumulite/platform/durable"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/secret"
+	"github.com/cumulite/cumulite/platform/store"
+	"github.com/cumulite/cumulite/platform/store/sqlite"
 )
 
 // What a cloud keeps for its hosts, in its directory.
@@ -32,7 +34,7 @@ const (
 
 // openFleet lets hosts of their own join, and adds those that have.
 func (c *Cloud) openFleet(ctx context.Context) error {
-	if c.o.Fleet == nil {
+	if c.o.Fleet == nil || c.rests {
 		return nil
 	}
 	// Machines judge certificates by the real time, whatever the cloud's is.
@@ -90,6 +92,24 @@ func HostToken(dir, host string, ttl time.Duration) (secret.String, error) {
 		return secret.String{}, err
 	}
 	return fleet.NewToken(ca, key, clock.System(), strings.Fields(string(text)), host, ttl)
+}
+
+// RevokeHost has the cloud in dir let a host in no more. The cloud may run
+// meanwhile, and cuts the host off within a second.
+func RevokeHost(ctx context.Context, dir, name string) error {
+	path := filepath.Join(dir, stateFile)
+	if _, err := os.Stat(path); err != nil {
+		return errs.Invalidf("there is no cloud in %s: %v", dir, err)
+	}
+	engine, err := sqlite.Open(path, nil)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, engine, nil, fleet.Migrations())
+	if err != nil {
+		return err
+	}
+	return errors.Join(fleet.Revoke(ctx, db, clock.System(), name), db.Close())
 }
 
 // FleetAt gives the options of a fleet whose three addresses have one port

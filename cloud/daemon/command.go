@@ -11,9 +11,10 @@ import (
 type commands struct {
 	Config `embed:""`
 
-	Run       runCommand       `cmd:"" default:"1" help:"Run the cloud. This is what is done when no command is named."`
-	Doctor    doctorCommand    `cmd:"" help:"Examine what must always hold of the cloud, whether it runs or not. Exits 1 if something does not."`
-	HostToken hostTokenCommand `cmd:"" help:"Make a token with which a machine joins as a host, once, and print it."`
+	Run        runCommand        `cmd:"" default:"1" help:"Run the cloud. This is what is done when no command is named."`
+	Doctor     doctorCommand     `cmd:"" help:"Examine what must always hold of the cloud, whether it runs or not. Exits 1 if something does not."`
+	HostToken  hostTokenCommand  `cmd:"" help:"Make a token with which a machine joins as a host, once, and print it."`
+	HostRevoke hostRevokeCommand `cmd:"" help:"Let a host in no more that has joined, and cut it off."`
 }
 
 // command is one of them.

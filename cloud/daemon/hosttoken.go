@@ -22,3 +22,12 @@ func (h *hostTokenCommand) do(_ context.Context, p program) error {
 	_, err = fmt.Fprintln(p.out, token.Reveal())
 	return err
 }
+
+type hostRevokeCommand struct {
+	Name string `arg:"" help:"Name of the host."`
+}
+
+// do cuts a host off. The cloud may run, in this or another process.
+func (h *hostRevokeCommand) do(ctx context.Context, p program) error {
+	return cloud.RevokeHost(ctx, p.StateDir, h.Name)
+}

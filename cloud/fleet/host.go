@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/cloud/fleet/join"
+	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/event"
 	"github.com/cumulite/cumulite/platform/rpc/nats"
@@ -61,6 +62,9 @@ func (f *Fleet) Join(ctx context.Context, in join.Request) (*join.Answer, error)
 		return nil, err
 	}
 	err = f.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Lock(ctx, "fleet.hosts"); err != nil { // one after the other
+			return err
+		}
 		if err := f.useToken(ctx, tx, in.Secret, grant.Expires); err != nil {
 			return err
 		}
@@ -111,15 +115,23 @@ func (f *Fleet) enter(ctx context.Context, tx *store.Tx, in join.Request, replac
 // Revoke lets a host in no more, and takes it away from the services. One that
 // was revoked already is no error, one that never was there is errs.NotFound.
 func (f *Fleet) Revoke(ctx context.Context, name string) error {
-	return f.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		result, err := tx.Exec(ctx, "UPDATE fleet_hosts SET revoked_at = COALESCE(revoked_at, ?) WHERE name = ?", f.Clock.Now(), name)
+	if err := Revoke(ctx, f.DB, f.Clock, name); err != nil {
+		return err
+	}
+	f.changed()
+	return nil
+}
+
+// Revoke is what a process does that is no controller: those find out within a second.
+func Revoke(ctx context.Context, db *store.Store, clk clock.Clock, name string) error {
+	return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		result, err := tx.Exec(ctx, "UPDATE fleet_hosts SET revoked_at = COALESCE(revoked_at, ?) WHERE name = ?", clk.Now(), name)
 		if err != nil {
 			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errs.NotFoundf("No host %s has joined.", name)
 		}
-		tx.AfterCommit(f.changed)
 		return nil
 	})
 }
