@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -46,6 +47,7 @@ type Config struct {
 	Policy        string          `help:"YAML file with rules of oslo.policy that replace the defaults." placeholder:"FILE"`
 	HostsListen   string          `help:"Address where hosts of their own join and pull images; they connect to the next port, and other controllers to the one after. Default: nowhere." placeholder:"HOST:PORT"`
 	HostsAddress  string          `help:"Name or address by which hosts and other controllers reach this machine. Default: that of --hosts-listen." placeholder:"HOST"`
+	Tunnel        netip.Addr      `help:"Address at which other hosts reach this one, for the networks between them. Default: that of --hosts-listen." placeholder:"ADDRESS"`
 	Host          string          `help:"Name of this host. Default: the machine's." placeholder:"NAME"`
 	Hypervisor    string          `help:"What runs servers: ${hypervisors}." enum:"${hypervisors}" default:"sim"`
 	Network       string          `help:"What makes networks real: ${networks}." enum:"${networks}" default:"sim"`
@@ -92,6 +94,7 @@ func (c *Config) complete() (err error) {
 		if _, err := cloud.FleetAt(c.HostsListen, c.HostsAddress); err != nil {
 			return err
 		}
+		c.placeTunnel()
 	}
 	if c.Database != "" && (c.Ephemeral || c.Keys == "" || c.Images == "") {
 		return errs.Invalidf("--database needs --keys and --images, which all controllers share, and keeps what --ephemeral would not")
@@ -123,6 +126,14 @@ func (c *Config) complete() (err error) {
 	}
 	c.StateDir = filepath.Join(home, ".local/state/cumulite")
 	return nil
+}
+
+// placeTunnel takes the address that hosts know already, where one is named.
+func (c *Config) placeTunnel() {
+	at, err := netip.ParseAddrPort(c.HostsListen)
+	if err == nil && !c.Tunnel.IsValid() && at.Addr().Is4() && !at.Addr().IsUnspecified() {
+		c.Tunnel = at.Addr()
+	}
 }
 
 // placeOperator finds the operator's address.

@@ -57,6 +57,11 @@ func TestDefaultsAreThoseOfOneMachine(t *testing.T) {
 		Hypervisor: "sim", Network: "sim", Accel: "auto", LibvirtSocket: "/run/libvirt/libvirt-sock", LogLevel: "warn"}, c)
 	require.Empty(t, parsed(t, "--ephemeral", "--operator", "none").Operator)
 	require.Equal(t, "127.0.0.1:0", parsed(t, "--ephemeral", "--listen", "127.0.0.1:0").Operator)
+	require.Equal(t, "192.0.2.1", parsed(t, "--hosts-listen", "192.0.2.1:9292").Tunnel.String())
+	require.Equal(t, "192.0.2.9", parsed(t, "--hosts-listen", "192.0.2.1:9292", "--tunnel", "192.0.2.9").Tunnel.String())
+	require.False(t, parsed(t, "--hosts-listen", "0.0.0.0:9292", "--hosts-address", "192.0.2.1").Tunnel.IsValid())
+	_, _, _, err = parse([]string{"--tunnel", "here"}, sims, &bytes.Buffer{})
+	require.True(t, errs.Is(err, errs.Invalid))
 	require.NotEmpty(t, parsed(t).StateDir)
 }
 

@@ -36,7 +36,7 @@ func simNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
 }
 
 func linuxNetwork(c daemon.Config, deps cloud.HostDeps) (network.Driver, error) {
-	l := linuxNet{dir: filepath.Join(deps.Dir, "network"), opts: &linuxnet.Options{Name: c.Host, Logger: deps.Logger}}
+	l := linuxNet{dir: filepath.Join(deps.Dir, "network"), opts: &linuxnet.Options{Name: c.Host, Tunnel: c.Tunnel, Logger: deps.Logger}}
 	var err error
 	l.Driver, err = linuxnet.Open(l.dir, l.opts)
 	return l, err
