@@ -199,7 +199,35 @@ func (c *cable) carry(from io.Reader, to net.Conn) {
 	}
 }
 
+func TestHostWhoseControllerVanishesFindsAnother(t *testing.T) {
+	t.Parallel()
+	cloud := natstest.New(t)
+	var cable *cable
+	a := cloud.Controller(nil)
+	b := cloud.Controller(func(o *server.Options) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		o.Listen = l.Addr().String()
+		require.NoError(t, l.Close())
+		cable = lay(t, o.Listen)
+		o.Advertise = cable.Addr().String()
+	})
+	meet(t, a, b)
+	host := cloud.Host("node1", b.Address())
+	require.NoError(t, host.Serve(echo()))
+	natstest.Await(t, func() bool { return a.Connected("node1") })
+	cable.cut.Store(true)
+	natstest.Await(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err := rpc.Invoke[string, string](ctx, a.Host("node1"), "echo", "x")
+		return err == nil
+	})
+	require.True(t, host.Connected())
+}
+
 func TestPartitionBetweenControllersIsNoticedAndHeals(t *testing.T) {
+	t.Parallel()
 	cloud := natstest.New(t)
 	b := cloud.Controller(nil)
 	cable := lay(t, b.Route())

@@ -109,6 +109,7 @@ func freeze(t *testing.T, p *os.Process) {
 }
 
 func TestFrozenHostIsMissedAndDoesNothingLate(t *testing.T) {
+	t.Parallel()
 	cloud := natstest.New(t)
 	a, b := cloud.Controller(nil), cloud.Controller(nil)
 	meet(t, a, b)
@@ -138,6 +139,7 @@ func TestFrozenHostIsMissedAndDoesNothingLate(t *testing.T) {
 }
 
 func TestBrieflyFrozenHostDoesNothingForACallerWhoHasGivenUp(t *testing.T) {
+	t.Parallel()
 	cloud := natstest.New(t)
 	controller := cloud.Controller(nil)
 	host, lines := process(t, cloud, controller.Address())

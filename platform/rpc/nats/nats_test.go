@@ -146,6 +146,17 @@ func TestMethodEndsWithItsCaller(t *testing.T) {
 	}
 }
 
+// overdue is past its deadline, and its timer has not fired yet.
+type overdue struct{ context.Context }
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestCallThatIsJustOverItsDeadlineSaysSo(t *testing.T) {
+	controller, _ := pair(t, echo())
+	_, err := rpc.Invoke[string, string](overdue{t.Context()}, controller.Host("node1"), "echo", "")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
 func TestCallsDoNotWaitForEachOtherAndTooManyAreRefused(t *testing.T) {
 	mux, begun, ended := hang()
 	controller, _ := pair(t, mux)

@@ -190,6 +190,7 @@ func TestHostCannotHaveTheControllerSpeakToAnotherHost(t *testing.T) {
 }
 
 func TestDroppedHostIsDisconnectedFromAllControllersAndStaysOut(t *testing.T) {
+	t.Parallel()
 	cloud := natstest.New(t)
 	a, b := cloud.Controller(nil), cloud.Controller(nil)
 	require.NoError(t, a.SetPeers([]string{a.Route(), b.Route()}))
@@ -210,6 +211,7 @@ func TestDroppedHostIsDisconnectedFromAllControllersAndStaysOut(t *testing.T) {
 }
 
 func TestConnectionEndsWithItsCertificateAndIsMadeAnewWithTheNext(t *testing.T) {
+	t.Parallel()
 	cloud := natstest.New(t)
 	controller := cloud.Controller(nil)
 	var asked atomic.Int32

@@ -39,7 +39,7 @@ func NewCaller(nc *nats.Conn, d Direction, host string, there func(host string) 
 	if err != nil {
 		return nil, err
 	}
-	return c, sub.SetPendingLimits(-1, -1) // deliver never waits
+	return c, sub.SetPendingLimits(maxQueued, maxQueuedBytes)
 }
 
 // deliver gives an answer to its call. A late or second one finds nobody and is dropped.
@@ -88,7 +88,7 @@ func (l line) Call(ctx context.Context, method string, request []byte) ([]byte, 
 // wait is how long ctx's caller waits.
 func wait(ctx context.Context) time.Duration {
 	if deadline, is := ctx.Deadline(); is {
-		return min(deadline.Sub(clock.System().Now()), MaxWait)
+		return max(0, min(deadline.Sub(clock.System().Now()), MaxWait))
 	}
 	return MaxWait
 }

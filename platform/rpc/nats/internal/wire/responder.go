@@ -68,7 +68,7 @@ func (r *Responder) subscribe(subject, queue string) error {
 		r.mu.Lock()
 		r.subs = append(r.subs, sub)
 		r.mu.Unlock()
-		err = sub.SetPendingLimits(-1, -1) // receive never waits
+		err = sub.SetPendingLimits(maxQueued, maxQueuedBytes)
 	}
 	return err
 }

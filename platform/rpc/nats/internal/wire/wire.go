@@ -36,6 +36,13 @@ const (
 	MissedPings = 2
 )
 
+// What waits at one end at most; more is lost, as its callers then see. Nothing
+// waits where it arrives, so only a flood comes so far.
+const (
+	maxQueued      = 1 << 17
+	maxQueuedBytes = 256 << 20
+)
+
 const (
 	headerMethod = "Method"
 	headerWait   = "Wait" // microseconds
