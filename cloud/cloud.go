@@ -194,7 +194,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"operations": c.ops.Run, "events": c.deliver, "team": c.join,
-		"identity": c.Identity.Run, "network": c.Network.Run, "compute": c.Compute.Run,
+		"identity": c.Identity.Run, "image": c.Image.Run, "network": c.Network.Run, "compute": c.Compute.Run,
 		"fleet": c.runFleet, "hosts": c.serveFleet, "doctor": c.watchHealth,
 	} {
 		group.Go(func() error {

@@ -63,6 +63,8 @@ type Image struct {
 	Checksum        string     `bun:"checksum,notnull"` // MD5 in hex
 	HashValue       string     `bun:"hash_value,notnull"`
 	ContentFormat   string     `bun:"content_format,notnull"` // what the inspector found
+	Upload          string     `bun:"upload,notnull"`         // that is saving it; "" when none is
+	UploadUntil     *time.Time `bun:"upload_until"`           // when it is given up unless it shows a sign of life
 
 	Properties map[string]string `bun:"properties,notnull"`
 	Tags       []string          `bun:"-"` // sorted; rows of their own

@@ -29,9 +29,10 @@ const uploadTime = 24 * time.Hour
 
 func (s *Service) checkUploads(ctx context.Context) (found []doctor.Finding, err error) {
 	var late []Image
-	err = s.DB.Read().NewSelect().Model(&late).Where("status = ? AND updated_at < ?", Saving, s.Clock.Now().Add(-uploadTime)).Scan(ctx)
+	err = s.DB.Read().NewSelect().Model(&late).Where("status = ?", Saving).
+		Where("upload_until < ? OR updated_at < ?", s.Clock.Now(), s.Clock.Now().Add(-uploadTime)).Scan(ctx)
 	for i := range late {
-		found = append(found, doctor.Finding{Object: "image " + late[i].ID, Says: "its upload has not ended for a day", Repair: func(ctx context.Context) error {
+		found = append(found, doctor.Finding{Object: "image " + late[i].ID, Says: "its upload does not go on", Repair: func(ctx context.Context) error {
 			s.requeue(ctx, &late[i])
 			return nil
 		}})

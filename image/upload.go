@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/cumulite/cumulite/platform/auth"
@@ -21,7 +22,9 @@ func (s *Service) Upload(ctx context.Context, id string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.receive(ctx, i, r)
+	kept, end := s.keep(ctx, i)
+	defer end()
+	v, err := s.receive(kept, i, r)
 	if err == nil {
 		err = s.activate(ctx, i, v)
 	}
@@ -46,8 +49,10 @@ func (s *Service) beginUpload(ctx context.Context, id string) (i *Image, err err
 		if i.Status != Queued {
 			return errs.Conflictf("Image status transition from %s to saving is not allowed", i.Status)
 		}
-		i.Status, i.UpdatedAt = Saving, s.Clock.Now()
-		return store.Update(ctx, tx, i, "status", "updated_at")
+		now := s.Clock.Now()
+		until := now.Add(uploadLease)
+		i.Status, i.UpdatedAt, i.Upload, i.UploadUntil = Saving, now, uuid.NewString(), &until
+		return store.Update(ctx, tx, i, "status", "updated_at", "upload", "upload_until")
 	})
 }
 
@@ -77,13 +82,17 @@ func (s *Service) receive(ctx context.Context, i *Image, r io.Reader) (Verified,
 // activate makes the stored bytes those of the image, unless it was deleted meanwhile.
 func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
 	err := s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
+		upload := i.Upload
 		i, err := store.Get[Image](ctx, tx, i.ID) // its owner may have changed it meanwhile
 		if err != nil {
 			return err
 		}
-		i.Status, i.UpdatedAt = Active, s.Clock.Now()
+		if i.Status != Saving || i.Upload != upload {
+			return errs.New(errs.Gone, "The upload of image %s was given up.", i.ID).Because(errGivenUp)
+		}
+		i.Status, i.UpdatedAt, i.Upload, i.UploadUntil = Active, s.Clock.Now(), "", nil
 		i.Size, i.VirtualSize, i.Checksum, i.HashValue, i.ContentFormat = &v.size, &v.virtualSize, v.md5, v.sha512, v.format
-		err = store.Update(ctx, tx, i, "status", "updated_at", "size", "virtual_size", "checksum", "hash_value", "content_format")
+		err = store.Update(ctx, tx, i, "status", "updated_at", "upload", "upload_until", "size", "virtual_size", "checksum", "hash_value", "content_format")
 		if err != nil {
 			return err
 		}
@@ -95,19 +104,20 @@ func (s *Service) activate(ctx context.Context, i *Image, v Verified) error {
 	return err
 }
 
-// requeue undoes an upload that failed; the bytes go first, for once the image
-// is Queued they may be the next upload's. What it cannot undo now, Recover does.
+// requeue undoes an upload that failed, unless another one has begun; the bytes
+// go first, for once the image is Queued they may be the next upload's. What it
+// cannot undo now, Run does.
 func (s *Service) requeue(ctx context.Context, i *Image) {
 	err := s.undoUpload(ctx, i)
 	if err != nil {
-		s.log.Warn("a failed upload stays until the next start", "image", i.ID, "error", err)
+		s.log.Warn("a failed upload stays for a while", "image", i.ID, "error", err)
 	}
 }
 
 func (s *Service) undoUpload(ctx context.Context, i *Image) error {
 	now, err := store.Get[Image](ctx, s.DB.Read(), i.ID)
-	if err == nil && now.Status != Saving {
-		return nil // it was activated after all, though the commit said that it was not
+	if err == nil && now.Status != Queued && (now.Status != Saving || now.Upload != i.Upload) {
+		return nil // it was activated after all, though the commit said that it was not, or another one is at work
 	}
 	if err != nil && !store.IsNone(err) {
 		return err
@@ -116,17 +126,18 @@ func (s *Service) undoUpload(ctx context.Context, i *Image) error {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE id = ? AND status = ?", Queued, i.ID, Saving)
+		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, upload = '', upload_until = NULL, version = version + 1 WHERE id = ? AND status = ? AND upload = ?",
+			Queued, i.ID, Saving, i.Upload)
 		return err
 	})
 }
 
 // Recover ends what a process that was killed has left: uploads go back to
 // Queued, and bytes that no image has are removed. It is called once, before
-// the service is used.
+// the service is used, and only by a process that is alone: Run sees to the rest.
 func (s *Service) Recover(ctx context.Context) error {
 	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, version = version + 1 WHERE status = ?", Queued, Saving)
+		_, err := tx.Exec(ctx, "UPDATE image_images SET status = ?, upload = '', upload_until = NULL, version = version + 1 WHERE status = ?", Queued, Saving)
 		return err
 	})
 	if err = errors.Join(err, s.Store.Sweep(ctx)); err != nil {
