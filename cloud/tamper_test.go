@@ -125,7 +125,7 @@ var tamperings = map[string]tampering{
 	"a file of no image": {invariant: "image.bytes", random: true, do: func(w *world, _ tenant) {
 		require.NoError(w.t, os.WriteFile(filepath.Join(w.Dir(), "images/objects", uuid.NewString()), []byte("x"), 0o600))
 	}},
-	"an upload that hangs": row("image.uploads", "INSERT INTO image_images SELECT '"+nobody+"', 1, name, owner, 'saving', visibility, protected, hidden, disk_format, container_format, min_disk,"+
+	"an upload that hangs": row("image.uploads", "INSERT INTO image_images (id, version, name, owner, status, visibility, protected, hidden, disk_format, container_format, min_disk, min_ram, size, virtual_size, checksum, hash_value, content_format, properties, created_at, updated_at) SELECT '"+nobody+"', 1, name, owner, 'saving', visibility, protected, hidden, disk_format, container_format, min_disk,"+
 		" min_ram, NULL, NULL, '', '', '', properties, created_at, ? FROM image_images", long),
 }
 

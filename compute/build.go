@@ -125,7 +125,7 @@ func (s *Service) plugNetworks(ctx context.Context, r *flow.Run[createArgs]) err
 		}
 	}
 	r.Args.NICs, err = s.plugAll(ctx, srv, interfacesOf(r.Args.Ports))
-	return s.judge(r, err)
+	return s.judge(ctx, r, err)
 }
 
 func (s *Service) savePlugged(ctx context.Context, tx *store.Tx, r *flow.Run[createArgs]) error {
@@ -154,7 +154,7 @@ func (s *Service) spawn(ctx context.Context, r *flow.Run[createArgs]) error {
 	if err != nil {
 		return err
 	}
-	return s.judge(r, s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error {
+	return s.judge(ctx, r, s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error {
 		if err := h.Create(ctx, r.ID, spec); err != nil {
 			return err
 		}

@@ -41,6 +41,14 @@ func (p *placement) choose(r schedule.Request) (host string, err error) {
 	return h.Name, nil
 }
 
+// find tells whether there is a host for a request.
+func (p *placement) find(r schedule.Request) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := schedule.Choose(p.hosts, r)
+	return err == nil
+}
+
 // give notes in the snapshot that there is room again.
 func (p *placement) give(host string, need schedule.Amounts) {
 	p.mu.Lock()

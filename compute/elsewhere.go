@@ -42,8 +42,8 @@ func (a *createArgs) tried() []string {
 
 // judge decides what the error of a call to the chosen host means. One that
 // may pass is worth other attempts, for some time; then the host is to blame,
-// as for what it cannot do at all.
-func (s *Service) judge(r *flow.Run[createArgs], err error) error {
+// if there is another one, as for what it cannot do at all.
+func (s *Service) judge(ctx context.Context, r *flow.Run[createArgs], err error) error {
 	a, now := &r.Args, s.Clock.Now()
 	a.Blamed = false
 	switch {
@@ -55,11 +55,25 @@ func (s *Service) judge(r *flow.Run[createArgs], err error) error {
 	case !errs.Transient(err) || errors.Is(err, context.Canceled) && !errs.Is(err, errs.Unavailable):
 	case a.Failing.IsZero():
 		a.Failing = now
-	case now.Sub(a.Failing) >= s.opts.BuildPatience:
+	case now.Sub(a.Failing) >= s.opts.BuildPatience && s.hasOther(ctx, r):
 		a.Blamed = true
 		return flow.Final(err)
 	}
 	return err
+}
+
+// hasOther tells whether another host would take the server now.
+func (s *Service) hasOther(ctx context.Context, r *flow.Run[createArgs]) bool {
+	srv, err := s.server(ctx, r.Key)
+	if err != nil || r.Args.Force {
+		return false
+	}
+	want, err := s.wanted(ctx, s.DB.Read(), srv, false)
+	if err != nil || s.readPlacement(ctx, true) != nil {
+		return false
+	}
+	want.Exclude = append(r.Args.tried(), r.Args.Host)
+	return s.places.find(want)
 }
 
 // goesOn tells whether the build that is being undone is begun anew elsewhere.
@@ -106,6 +120,9 @@ func buildError(r *flow.Run[createArgs], cause error) error {
 	}
 	if r.Args.Blamed {
 		all = append(slices.Clone(all), failedAt(r.Args.Host, cause))
+	}
+	if len(all) == 1 {
+		return errs.New(errs.Exhausted, "%s", all[0].Why).Because(fmt.Errorf("%s: %s; no other host would take it: %w", all[0].Host, all[0].Detail, cause))
 	}
 	var told, details []string
 	for i, a := range all {

@@ -103,8 +103,22 @@ func TestABuildSaysThatNoOtherHostIsLeft(t *testing.T) {
 	w := newWorld(t).run(t)
 	w.hosts["hv1"].SetFault(refuse("create", errs.New(errs.NotSupported, "No.")))
 	s := w.server(t)
-	require.Contains(t, s.Fault.Message, "Attempt 1: No. No valid host was found.")
+	require.Equal(t, "No.", s.Fault.Message)
+	require.Contains(t, s.Fault.Details, "hv1: No.; ", "what happened there")
+	require.Contains(t, s.Fault.Details, "No valid host was found.")
 	w.gone(t)
+}
+
+func TestABuildWaitsForTheOnlyHost(t *testing.T) {
+	w := newWorld(t).run(t)
+	w.hosts["hv1"].SetFault(refuse("create", errs.New(errs.Unavailable, "Away.")))
+	made, err := w.CreateServer(member(t), w.request(t))
+	require.NoError(t, err)
+	w.pass(t, 5*time.Minute)
+	require.Equal(t, "BUILD", w.get(t, made[0].ID).Status())
+	w.hosts["hv1"].SetFault(nil)
+	w.pass(t, 2*time.Minute)
+	require.Equal(t, "ACTIVE", w.get(t, made[0].ID).Status())
 }
 
 func TestWhatIsWrongEverywhereIsTriedOnce(t *testing.T) {
