@@ -43,6 +43,7 @@ func TestAnotherProcessLeavesUploadsAlone(t *testing.T) {
 		for range 30 { // the upload shows that it goes on
 			before, err := w.Images.GetImage(w.Ctx, i.ID)
 			require.NoError(t, err)
+			require.Eventually(t, func() bool { return w.Clock.Waiting() >= 2 }, 10*time.Second, time.Millisecond, "both are asleep")
 			w.Clock.Advance(20 * time.Second)
 			require.Eventually(t, func() bool {
 				now, err := w.Images.GetImage(w.Ctx, i.ID)
