@@ -36,7 +36,7 @@ lint: $(LINT)
 
 # test installs what is missing and runs everything: vet, lint, the rules of the house, all suites.
 test: packages vet lint
-	SOAK_SECONDS=60 KILL_ROUNDS=200 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
+	SOAK_SECONDS=60 KILL_ROUNDS=200 KILL_REAL=6 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
 
 # soak runs simulated clouds through crashes, partitions and the like, from new seeds, for SECONDS.
 soak:
@@ -44,7 +44,7 @@ soak:
 
 # kill kills the processes of clouds ROUNDS times at random steps of what they do; the report goes into bench/README.md.
 kill: packages
-	$(GO) test -v -timeout 24h ./test/kill -rounds $(or $(ROUNDS),200)
+	$(GO) test -v -timeout 24h ./test/kill -rounds $(or $(ROUNDS),200) -real $(or $(REAL),24)
 
 # bench measures cumulited from outside; as root also real servers. The packages' own: go test -bench .
 bench: packages

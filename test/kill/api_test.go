@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -14,10 +15,13 @@ type object = map[string]any
 
 // api calls a cloud as its administrator, whatever process it is at the moment.
 type api struct {
-	url, password string
-	token         string
-	http          http.Client
+	url   string
+	token string
+	http  http.Client
 }
+
+// dialer connects to where the cloud is. nil: it is on this machine.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // answer is what a call was answered; status 0 is none, since the process died.
 type answer struct {
@@ -72,7 +76,7 @@ func (a *api) send(method, path string, body any) (out answer) {
 func (a *api) login() {
 	for range 100 { // passwords are hashed beside
 		if a.send("POST", "/identity/v3/auth/tokens", object{"auth": object{
-			"identity": object{"methods": []string{"password"}, "password": object{"user": object{"name": "admin", "domain": object{"id": "default"}, "password": a.password}}},
+			"identity": object{"methods": []string{"password"}, "password": object{"user": object{"name": "admin", "domain": object{"id": "default"}, "password": password}}},
 			"scope":    object{"project": object{"name": "admin", "domain": object{"id": "default"}}}}}).acked() {
 			return
 		}

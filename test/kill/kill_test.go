@@ -14,6 +14,7 @@ import (
 
 var (
 	rounds = flag.Int("rounds", fromEnvironment("KILL_ROUNDS", 30), "how many simulated rounds")
+	really = flag.Int("real", fromEnvironment("KILL_REAL", 0), "how many rounds with real parts")
 	seed   = flag.Uint64("seed", rand.Uint64()>>1, "what they follow from")
 )
 
@@ -35,14 +36,14 @@ func TestSimulatedCloudsSurvive(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	v := &simulated{t: t, dir: dir}
 	t.Cleanup(func() { v.end() })
-	play(t, v, password, imagetest.Disk(1<<14), "raw", *rounds, seams)
+	play(t, v, nil, deeds, imagetest.Disk(1<<14), "raw", *rounds, seams)
 }
 
 // play plays so many rounds and reports.
-func play(t *testing.T, v victim, password string, disk []byte, format string, rounds, moments int) {
+func play(t *testing.T, v victim, dial dialer, deeds []deed, disk []byte, format string, rounds, moments int) {
 	t.Logf("seed %d", *seed)
 	rng := rand.New(rand.NewPCG(*seed, 0))
-	c := newSite(t, rng, v, password, disk, format)
+	c := newSite(t, rng, v, dial, disk, format)
 	all := report{}
 	defer func() { t.Logf("seed %d\n%s", *seed, all) }()
 	for range rounds {

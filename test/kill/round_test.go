@@ -3,6 +3,7 @@ package kill
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ type site struct {
 	disk                                   []byte
 	flavor, image, network, floating, port string
 	servers                                []string
+	killed                                 string // what was, in this round
 	names                                  int
 	patience                               time.Duration
 }
@@ -46,14 +48,15 @@ var deeds = []deed{
 
 const servers, v2, images = "/compute/v2.1/servers", "/networking/v2.0", "/image/v2/images"
 
-func newSite(t *testing.T, rng *rand.Rand, v victim, password string, disk []byte, format string) *site {
-	c := &site{t: t, rng: rng, victim: v, disk: disk, api: &api{url: v.start(), password: password}, patience: 30 * time.Second}
+func newSite(t *testing.T, rng *rand.Rand, v victim, dial dialer, disk []byte, format string) *site {
+	c := &site{t: t, rng: rng, victim: v, disk: disk, api: &api{url: v.start()}, patience: time.Minute}
+	c.http.Transport = &http.Transport{DialContext: dial}
 	must := func(method, path string, body any) answer {
 		a := c.call(method, path, body)
 		require.True(t, a.acked(), "%s %s: %d %v", method, path, a.status, a.body)
 		return a
 	}
-	c.flavor = must("POST", "/compute/v2.1/flavors", object{"flavor": object{"name": "small", "ram": 64, "vcpus": 1, "disk": 1}}).made()
+	c.flavor = must("POST", "/compute/v2.1/flavors", object{"flavor": object{"name": "small", "ram": 128, "vcpus": 1, "disk": 1}}).made()
 	c.image = must("POST", images, object{"name": "disk", "disk_format": format, "container_format": "bare"}).made()
 	must("PUT", images+"/"+c.image+"/file", disk)
 	c.network = must("POST", v2+"/networks", object{"network": object{"name": "inside"}}).made()
@@ -105,6 +108,9 @@ func (c *site) status(s object) string {
 	case "ERROR":
 		fault, _ := s["fault"].(object)
 		require.NotEmpty(c.t, fault["message"], "%v", s)
+		require.True(c.t, c.call("DELETE", servers+"/"+id, nil).acked())
+	case "SHUTOFF":
+		require.True(c.t, c.killed == "QEMU", "server %s stopped: %v", id, s)
 		require.True(c.t, c.call("DELETE", servers+"/"+id, nil).acked())
 	default:
 		c.t.Fatalf("server %s is %s: %v", id, status, s)
@@ -226,13 +232,13 @@ func (c *site) round(d deed, n int) fate {
 	if strings.Contains(d.name, "reboot") || strings.Contains(d.name, "delete") {
 		c.server() // is there before
 	}
-	what := c.arm(n)
+	c.killed = c.arm(n)
 	of, a := d.do(c)
 	c.strike()
 	c.url = c.start()
 	c.rest()
 	c.healthy()
-	f := fate{deed: d.name, killed: what, acked: a.acked(), outcome: d.outcome(c, of, a)}
+	f := fate{deed: d.name, killed: c.killed, acked: a.acked(), outcome: d.outcome(c, of, a)}
 	for len(c.servers) > 8 {
 		id := c.servers[0]
 		require.True(c.t, c.call("DELETE", servers+"/"+id, nil).acked())

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -40,18 +39,18 @@ type process struct {
 	dead chan struct{}
 }
 
-func run(t *testing.T, environment []string, program string, args ...string) *process {
+// run runs a program; start starts its command, somewhere.
+func run(t *testing.T, start func(*exec.Cmd) error, environment []string, program string, args ...string) *process {
 	p := &process{t: t, cmd: exec.Command(program, args...), dead: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), environment...)
 	p.cmd.Stderr = &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var err error
 	p.in, err = p.cmd.StdinPipe()
 	require.NoError(t, err)
 	out, w, err := os.Pipe()
 	require.NoError(t, err)
 	p.cmd.Stdout = w
-	require.NoError(t, p.cmd.Start())
+	require.NoError(t, start(p.cmd))
 	w.Close()
 	p.out = bufio.NewScanner(out)
 	p.out.Buffer(nil, 1<<20)
@@ -66,6 +65,15 @@ func run(t *testing.T, environment []string, program string, args ...string) *pr
 func (p *process) line() string {
 	p.out.Scan()
 	return p.out.Text()
+}
+
+func (p *process) isDead() bool {
+	select {
+	case <-p.dead:
+		return true
+	default:
+		return false
+	}
 }
 
 // died waits for its end.
@@ -91,7 +99,7 @@ type simulated struct {
 }
 
 func (s *simulated) start() string {
-	s.self = run(s.t, []string{childDir + "=" + s.dir}, os.Args[0])
+	s.self = run(s.t, (*exec.Cmd).Start, []string{childDir + "=" + s.dir}, os.Args[0])
 	url := s.self.line()
 	if url == "" {
 		<-s.self.dead
