@@ -175,15 +175,19 @@ func (s *Service) attachToGuest(ctx context.Context, r *flow.Run[attachArgs]) er
 }
 
 // detachAgain takes the interface from the guest. A host that does not answer
-// is not waited for: the guest's definition is made anew at each start.
+// is not waited for: that is left to an operation of its own.
 func (s *Service) detachAgain(ctx context.Context, r *flow.Run[attachArgs]) error {
-	_, h, err := s.guest(ctx, r.Key)
-	if err != nil {
-		return nil //nolint:nilerr // see above
+	srv, h, err := s.guest(ctx, r.Key)
+	if err == nil {
+		err = h.Unplug(ctx, r.ID, r.Key, r.Args.Port.ID)
 	}
-	err = h.Unplug(ctx, r.ID, r.Key, r.Args.Port.ID)
-	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Unavailable) && r.Attempt > 3 {
+	switch {
+	case err == nil || errs.Is(err, errs.NotFound):
 		return nil
+	case srv != nil && errs.Is(err, errs.Unavailable) && (h == nil || r.Attempt > 3):
+		return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return s.forgetPort(ctx, tx, forgetArgs{Server: r.Key, Port: r.Args.Port.ID})
+		})
 	}
 	return err
 }

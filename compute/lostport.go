@@ -12,9 +12,12 @@ import (
 	"github.com/cumulite/cumulite/platform/store"
 )
 
-// forgetArgs are those of the operation that takes an interface from a server
-// whose port is no more.
-type forgetArgs struct{ Server, Port string }
+// forgetArgs are those of the operation that takes an interface from a guest
+// whose server does not have it any more.
+type forgetArgs struct {
+	Server, Port string
+	Gone         bool // the port is no more
+}
 
 // portDeleted is told of each port that was deleted. One that a server had
 // until then, which somebody deleted past us, is taken from the server, as
@@ -40,9 +43,18 @@ func (s *Service) portDeleted(ctx context.Context, ev event.Event) error {
 		if err := s.dropLost(ctx, tx, srv.ID, ev.Resource); err != nil {
 			return err
 		}
-		_, err := s.ops.forget.Start(ctx, tx, "port/"+ev.Resource, forgetArgs{Server: srv.ID, Port: ev.Resource})
-		return err
+		return s.forgetPort(ctx, tx, forgetArgs{Server: srv.ID, Port: ev.Resource, Gone: true})
 	})
+}
+
+// forgetPort has an interface taken from a guest when its host answers.
+func (s *Service) forgetPort(ctx context.Context, tx *store.Tx, a forgetArgs) error {
+	_, err := s.ops.forget.Start(ctx, tx, "port/"+a.Port, a)
+	return err
+}
+
+func (srv *Server) plugs(portID string) bool {
+	return slices.ContainsFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == portID })
 }
 
 // dropLost takes an interface off a server's list.
@@ -51,7 +63,7 @@ func (s *Service) dropLost(ctx context.Context, tx *store.Tx, id, portID string)
 	if store.IsNone(err) {
 		return nil
 	}
-	if err != nil || !slices.ContainsFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == portID }) {
+	if err != nil || !srv.plugs(portID) {
 		return err
 	}
 	srv.Interfaces = slices.DeleteFunc(srv.Interfaces, func(i Interface) bool { return i.PortID == portID })
@@ -72,6 +84,9 @@ func (s *Service) forgetOperation() flow.Operation[forgetArgs] {
 		Kind: "compute.server.forget_port", Forward: true, Deadline: 2 * time.Minute,
 		Steps: []flow.Step[forgetArgs]{{Name: "detach_interface", Do: s.unplugLost}},
 		Done: func(ctx context.Context, tx *store.Tx, r *flow.Run[forgetArgs]) error {
+			if !r.Args.Gone {
+				return nil
+			}
 			return s.dropLost(ctx, tx, r.Args.Server, r.Args.Port)
 		},
 	}
@@ -86,7 +101,7 @@ func (s *Service) unplugLost(ctx context.Context, r *flow.Run[forgetArgs]) error
 		return errs.New(errs.Unavailable, "Something else is done to the server.")
 	}
 	srv, err := s.server(ctx, r.Args.Server)
-	if errs.Is(err, errs.NotFound) || err == nil && srv.Host == "" {
+	if errs.Is(err, errs.NotFound) || err == nil && (srv.Host == "" || srv.plugs(r.Args.Port) && !r.Args.Gone) {
 		return nil
 	}
 	if err != nil {
