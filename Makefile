@@ -34,6 +34,9 @@ $(LINT):
 lint: $(LINT)
 	$(LINT) run ./...
 
+# Whose tests run a second time, on PostgreSQL.
+STORED ?= ./platform/store/... ./platform/flow/... ./platform/event ./platform/quota ./platform/lease ./identity/... ./image ./image/imageapi ./network ./network/networkapi ./compute ./compute/computeapi
+
 # test installs what is missing and runs everything: vet, lint, the rules of the house, all suites.
 test: packages vet lint
 	SOAK_SECONDS=60 KILL_ROUNDS=200 KILL_REAL=6 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)

@@ -50,7 +50,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	ctx, cancel := context.WithTimeout(ctx, 2*patience) // the commit has this context, too
 	t, err := c.Conn.BeginTx(ctx, opts)
 	if err != nil {
-		cancel()
+		defer cancel()
 		if c.Conn.Conn().IsClosed() { // nothing is lost yet: another connection may do
 			err = driver.ErrBadConn
 		}
@@ -87,7 +87,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	r, err := c.Conn.QueryContext(ctx, query, args)
 	if err != nil {
-		cancel()
+		defer cancel()
 		return nil, marked(ctx, err)
 	}
 	return &rows{r, ctx, cancel}, nil
