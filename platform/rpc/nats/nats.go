@@ -20,8 +20,13 @@
 // A call whose peer is not connected fails at once with errs.Unavailable; one
 // whose peer is lost on the way fails when that is noticed: at once if the
 // connection is closed, after 6 s if the machine vanished. Such a method may
-// have run, may still run, or never will. What it cannot do is begin later: a
-// host that was frozen or cut off lets lie what is left in its buffers.
+// have run, may still run, or never will. What it does not do is begin later: a
+// host that was frozen or cut off refuses what is left in its buffers. No clocks
+// are compared for that; a call begins over a connection that was alive within
+// the last second, and a cancel comes behind its call in the same stream. (A
+// controller that itself stood still, for less than the 6 s after which it is
+// cut off, may pass both on when it wakes.) An answer that was on its way over a
+// connection that broke is lost, and its caller waits for its deadline.
 //
 // Up to 512 calls run at one host at a time, and none waits for another; more
 // are refused with errs.Unavailable. Requests and answers have up to 8 MiB (less
