@@ -87,7 +87,6 @@ func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) erro
 	if err := s.unplugNetworks(ctx, r); err != nil {
 		return err
 	}
-	columns := claimColumns
 	err := s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		srv, err := lockServer(ctx, tx, r.Key)
 		if store.IsNone(err) || err == nil && srv.Host == "" && len(srv.Interfaces) == 0 {
@@ -101,9 +100,9 @@ func (s *Service) unclaimHost(ctx context.Context, r *flow.Run[createArgs]) erro
 		}
 		srv.Host, srv.Zone, srv.Claimed = "", "", schedule.Amounts{}
 		if !s.goesOn(r) {
-			srv.Interfaces, columns = []Interface{}, append(claimColumns, "interfaces")
+			srv.Interfaces = []Interface{}
 		}
-		return s.save(ctx, tx, srv, columns...)
+		return s.save(ctx, tx, srv, append(claimColumns, "interfaces")...)
 	})
 	s.places.forget() // the choice may have been noted without a claim
 	return err
