@@ -32,8 +32,12 @@ func simHypervisor(_ daemon.Config, deps daemon.Deps) (compute.Hypervisor, error
 }
 
 func libvirtHypervisor(c daemon.Config, deps daemon.Deps) (compute.Hypervisor, error) {
+	address := ""
+	if deps.Tunnel.IsValid() {
+		address = deps.Tunnel.String()
+	}
 	return libvirt.New(filepath.Join(deps.Dir, "guests"), deps.Images, &libvirt.Options{
-		Socket: c.LibvirtSocket, Name: deps.Name, Accel: libvirt.Accel(c.Accel), Clock: deps.Clock, Logger: deps.Logger})
+		Socket: c.LibvirtSocket, Name: deps.Name, Address: address, Accel: libvirt.Accel(c.Accel), Clock: deps.Clock, Logger: deps.Logger})
 }
 
 func simNetwork(_ daemon.Config, deps daemon.Deps) (network.Driver, error) {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -71,17 +72,19 @@ func names[T any](m map[string]T) string {
 
 // tunnel gives the address by which other hosts reach this one: as said, or
 // that from which the machine would send to a controller.
-func (c *Config) tunnel(controllers []string) (netip.Addr, error) {
+func (c *Config) tunnel(ctx context.Context, controllers []string) (netip.Addr, error) {
 	if c.Tunnel != "" {
 		return netip.ParseAddr(c.Tunnel)
 	}
 	for _, address := range controllers {
-		probe, err := net.Dial("udp", address) // sends nothing
+		probe, err := new(net.Dialer).DialContext(ctx, "udp", address) // sends nothing
 		if err != nil {
 			continue
 		}
 		local := probe.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-		return local, probe.Close()
+		if err := probe.Close(); err != nil || local.Is4() { // tunnels are of IPv4
+			return local, err
+		}
 	}
-	return netip.Addr{}, fmt.Errorf("no controller can be reached to learn this host's address: say --tunnel")
+	return netip.Addr{}, fmt.Errorf("no controller can be reached to learn this host's IPv4 address: say --tunnel")
 }

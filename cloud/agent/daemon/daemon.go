@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -108,16 +109,20 @@ func joinCloud(ctx context.Context, c commands, in io.Reader, out io.Writer) err
 // no controller.
 func run(ctx context.Context, c Config, drivers Drivers, out io.Writer) error {
 	logger := newLogger(c.LogLevel)
-	a, err := agent.Open(c.StateDir, &agent.Options{Logger: logger})
+	dir, err := filepath.Abs(c.StateDir)
+	if err != nil {
+		return err
+	}
+	a, err := agent.Open(dir, &agent.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	tunnel, err := c.tunnel(a.Controllers())
+	tunnel, err := c.tunnel(ctx, a.Controllers())
 	if err != nil {
 		logger.Warn("other hosts cannot reach this one", "error", err)
 	}
-	deps := Deps{Dir: c.StateDir, Name: a.Name(), Tunnel: tunnel, Images: a.Images(), Clock: clock.System(), Logger: logger}
+	deps := Deps{Dir: dir, Name: a.Name(), Tunnel: tunnel, Images: a.Images(), Clock: clock.System(), Logger: logger}
 	host, err := drivers.Hypervisors[c.Hypervisor](c, deps)
 	if err != nil {
 		return err
