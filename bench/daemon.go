@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,7 +35,10 @@ func (b *bench) launchAs(ctx context.Context, program string, env []string, args
 	if err != nil {
 		return nil, err
 	}
-	d := &cumulited{cmd: exec.CommandContext(ctx, program, append([]string{"--listen", address, "--operator", "none"}, args...)...)}
+	if !slices.Contains(args, "--operator") {
+		args = append(args, "--operator", "none")
+	}
+	d := &cumulited{cmd: exec.CommandContext(ctx, program, append([]string{"--listen", address}, args...)...)}
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
 	d.cmd.Env = append(os.Environ(), env...)
 	d.cmd.Stderr = os.Stderr

@@ -28,6 +28,7 @@ func main() {
 	b := bench{}
 	flag.IntVar(&b.runs, "runs", 10, "how often what takes short is done")
 	flag.IntVar(&b.existing, "existing", 100_000, "servers that are there when creates and lists are measured again")
+	flag.IntVar(&b.misdeeds, "bad", 1_000_000, "bad requests")
 	flag.StringVar(&b.profile, "profile", "", "`file` that gets the CPU profile of the last cloud under load")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
@@ -41,6 +42,7 @@ type bench struct {
 	program, dir string
 	runs         int
 	existing     int
+	misdeeds     int
 	profile      string
 }
 
@@ -57,6 +59,7 @@ var parts = []part{
 	{name: "creates", measure: (*bench).creates},
 	{name: "many", measure: (*bench).many},
 	{name: "restart", measure: (*bench).restart},
+	{name: "bad", measure: (*bench).bad},
 	{name: "real", measure: (*bench).real, asked: true},
 }
 
