@@ -49,9 +49,9 @@ soak:
 kill: packages
 	$(GO) test -v -timeout 24h ./test/kill -rounds $(or $(ROUNDS),200) -real $(or $(REAL),24)
 
-# bench measures cumulited from outside; as root also real servers. The packages' own: go test -bench .
+# bench measures cumulited from outside; as root also real servers. PARTS="creates restart" measures these only.
 bench: packages
-	@scripts/bench
+	@scripts/bench $(PARTS)
 
 # powercut cuts the power of an emulated machine under load, ROUNDS times; the report goes into bench/README.md.
 powercut: packages
