@@ -29,6 +29,7 @@ func main() {
 	flag.IntVar(&b.runs, "runs", 10, "how often what takes short is done")
 	flag.IntVar(&b.existing, "existing", 100_000, "servers that are there when creates and lists are measured again")
 	flag.IntVar(&b.misdeeds, "bad", 1_000_000, "bad requests")
+	flag.StringVar(&b.database, "database", os.Getenv("BENCH_DATABASE"), "postgres:// `URL` of an empty database, for shared")
 	flag.StringVar(&b.profile, "profile", "", "`file` that gets the CPU profile of the last cloud under load")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
@@ -43,6 +44,7 @@ type bench struct {
 	runs         int
 	existing     int
 	misdeeds     int
+	database     string
 	profile      string
 }
 
@@ -60,6 +62,7 @@ var parts = []part{
 	{name: "many", measure: (*bench).many},
 	{name: "restart", measure: (*bench).restart},
 	{name: "bad", measure: (*bench).bad},
+	{name: "shared", measure: (*bench).shared, asked: true},
 	{name: "real", measure: (*bench).real, asked: true},
 }
 
