@@ -157,7 +157,7 @@ func holdings(ctx context.Context, operator string) (h holding, err error) {
 		return h, ctx.Err()
 	case <-time.After(2 * time.Second):
 	}
-	r, err := http.NewRequestWithContext(ctx, "GET", "http://"+operator+"/metrics", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+operator+"/metrics", nil)
 	if err != nil {
 		return h, err
 	}

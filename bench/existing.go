@@ -86,7 +86,7 @@ func multiply(ctx context.Context, dir string, n int) error {
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }()
 	db := engine.Writer()
 	var template string
 	if err := db.QueryRowContext(ctx, "SELECT id FROM compute_servers WHERE vm_state = 'active' ORDER BY number LIMIT 1").Scan(&template); err != nil {
@@ -121,7 +121,7 @@ func clone(ctx context.Context, db *sql.DB, table, which string, columns map[str
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var names, values []string
 	for rows.Next() {
 		var name string
@@ -162,7 +162,7 @@ func multiplyGuests(ctx context.Context, db *sql.DB, dir, template string) error
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	out := bytes.NewBuffer(text)
 	for rows.Next() {
 		var id string
