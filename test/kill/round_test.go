@@ -23,7 +23,7 @@ type site struct {
 	disk                                   []byte
 	flavor, image, network, floating, port string
 	servers                                []string
-	killed                                 string // what was, in this round
+	guests                                 bool // were killed, too: some may have stopped
 	names                                  int
 	patience                               time.Duration
 }
@@ -109,8 +109,9 @@ func (c *site) status(s object) string {
 		fault, _ := s["fault"].(object)
 		require.NotEmpty(c.t, fault["message"], "%v", s)
 		require.True(c.t, c.call("DELETE", servers+"/"+id, nil).acked())
+		return fmt.Sprintf("ERROR (%v)", fault["message"])
 	case "SHUTOFF":
-		require.True(c.t, c.killed == "QEMU", "server %s stopped: %v", id, s)
+		require.True(c.t, c.guests, "server %s stopped: %v", id, s)
 		require.True(c.t, c.call("DELETE", servers+"/"+id, nil).acked())
 	default:
 		c.t.Fatalf("server %s is %s: %v", id, status, s)
@@ -232,13 +233,14 @@ func (c *site) round(d deed, n int) fate {
 	if strings.Contains(d.name, "reboot") || strings.Contains(d.name, "delete") {
 		c.server() // is there before
 	}
-	c.killed = c.arm(n)
+	what := c.arm(n)
+	c.guests = c.guests || what == killQEMU
 	of, a := d.do(c)
 	c.strike()
 	c.url = c.start()
 	c.rest()
 	c.healthy()
-	f := fate{deed: d.name, killed: c.killed, acked: a.acked(), outcome: d.outcome(c, of, a)}
+	f := fate{deed: d.name, killed: what, acked: a.acked(), outcome: d.outcome(c, of, a)}
 	for len(c.servers) > 8 {
 		id := c.servers[0]
 		require.True(c.t, c.call("DELETE", servers+"/"+id, nil).acked())
