@@ -40,10 +40,7 @@ func (c *Client) Doctor(ctx context.Context, o cloudapi.Order) (cloudapi.Report,
 	if err != nil {
 		return report, err
 	}
-	answer, err := c.call(ctx, strings.TrimSuffix(c.AuthURL, "/identity")+"/cumulite/v1/doctor", token, body, &report)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the cloud answers %s", answer.Status)
-	}
+	_, err = c.call(ctx, strings.TrimSuffix(c.AuthURL, "/identity")+"/cumulite/v1/doctor", token, body, &report)
 	return report, err
 }
 
@@ -58,22 +55,15 @@ func (c *Client) login(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := c.call(ctx, c.AuthURL+"/v3/auth/tokens", "", body, nil)
-	if err != nil {
-		return "", err
-	}
-	token := answer.Header.Get("X-Subject-Token")
-	if token == "" {
-		return "", fmt.Errorf("%s gives no token for %s: %s", c.AuthURL, c.User, answer.Status)
-	}
-	return token, nil
+	header, err := c.call(ctx, c.AuthURL+"/v3/auth/tokens", "", body, nil)
+	return header.Get("X-Subject-Token"), err
 }
 
 // maxAnswer bounds an answer: a report of a hundred thousand findings is 30 MB.
 const maxAnswer = 256 << 20
 
-// call posts body, and reads an answer of success into out.
-func (c *Client) call(ctx context.Context, url, token string, body []byte, out any) (*http.Response, error) {
+// call posts body, and reads an answer of success into out, unless that is nil.
+func (c *Client) call(ctx context.Context, url, token string, body []byte, out any) (http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -92,8 +82,11 @@ func (c *Client) call(ctx context.Context, url, token string, body []byte, out a
 		return nil, fmt.Errorf("the cloud cannot be reached: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if out == nil || answer.StatusCode != http.StatusOK {
-		return answer, nil
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		return nil, fmt.Errorf("%s answers %s", url, answer.Status)
 	}
-	return answer, json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(out)
+	if out == nil {
+		return answer.Header, nil
+	}
+	return answer.Header, json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(out)
 }
