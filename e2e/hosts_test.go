@@ -131,11 +131,10 @@ func (a *apart) up(name string) bool {
 func (a *apart) boot() {
 	group := a.member.field(a.T, "id", "server", "group", "create", "--policy", "anti-affinity", "apart")
 	for _, name := range []string{"one", "two"} {
-		a.member.must(a.T, "server", "create", "--flavor", "m1.tiny", "--image", "guest", "--network", "private", "--security-group", "web", "--hint", "group="+group, name)
+		a.member.must(a.T, "server", "create", "--flavor", "m1.tiny", "--image", "guest", "--network", "private", "--security-group", "web", "--hint", "group="+group, "--wait", name)
 	}
 	for _, name := range []string{"one", "two"} {
 		eventually(a.T, "server "+name+" is up", func() bool {
-			require.NotEqual(a, "ERROR", a.member.field(a.T, "status", "server", "show", name))
 			return strings.Contains(a.member.must(a.T, "console", "log", "show", name), "GUEST-READY")
 		})
 		shown := a.admin.show(a.T, "server", "show", a.member.field(a.T, "id", "server", "show", name))
