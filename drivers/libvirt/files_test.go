@@ -66,6 +66,13 @@ func TestConsoleGivesItsRoomBack(t *testing.T) {
 	require.NotContains(t, string(all), "\x00", "what was given back is out of reach")
 }
 
+// A start that meets another, whose caller has died, is worth another attempt.
+func TestStartThatMeetsAnotherIsTriedAgain(t *testing.T) {
+	require.NoError(t, starting(nil))
+	require.True(t, errs.Transient(starting(kind(golibvirt.Error{Code: uint32(golibvirt.ErrOperationInvalid)}))))
+	require.False(t, errs.Transient(starting(kind(golibvirt.Error{Code: uint32(golibvirt.ErrXMLError)}))))
+}
+
 func TestKindsOfErrors(t *testing.T) {
 	for code, want := range map[golibvirt.ErrorNumber]errs.Kind{
 		golibvirt.ErrNoDomain: errs.NotFound, golibvirt.ErrOperationInvalid: errs.Conflict,

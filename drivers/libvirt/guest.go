@@ -102,17 +102,27 @@ func (d *Driver) Start(ctx context.Context, op string, spec compute.GuestSpec) e
 		case guest.Power == compute.Running:
 			return nil
 		case guest.Power == compute.Paused:
-			return d.tell(ctx, func(l *golibvirt.Libvirt) error { return l.DomainResume(dom) })
+			return starting(d.tell(ctx, func(l *golibvirt.Libvirt) error { return l.DomainResume(dom) }))
 		}
 		if dom, err = d.define(ctx, spec); err != nil {
 			return err
 		}
 		trimConsole(d.guest(spec.ID).console())
-		return d.tell(ctx, func(l *golibvirt.Libvirt) error {
+		return starting(d.tell(ctx, func(l *golibvirt.Libvirt) error {
 			_, err := l.DomainCreateWithFlags(dom, uint32(golibvirt.DomainStartForceBoot))
 			return err
-		})
+		}))
 	})
+}
+
+// starting tells of a guest that may not be started that somebody else is
+// about to: libvirtd goes on with a call whose caller has died. It runs when it
+// is asked for again.
+func starting(err error) error {
+	if is(err, golibvirt.ErrOperationInvalid) {
+		return errs.New(errs.Unavailable, "the guest is being started already").Because(err)
+	}
+	return err
 }
 
 // hasDisks reports whether Create made all disks of spec.
