@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/cumulite/cumulite/platform/store"
 )
 
@@ -76,8 +78,37 @@ func (s *Service) giveUp(ctx context.Context, before time.Time) error {
 	err := s.DB.Read().NewSelect().Model(&late).Where("status = ?", Saving).
 		Where("upload_until < ? OR upload_until IS NULL AND updated_at < ?", before, before.Add(-uploadTime)).Scan(ctx)
 	for i := range late {
+		ours, err := s.takeOver(ctx, &late[i])
+		if err != nil {
+			return err
+		}
+		if !ours {
+			continue
+		}
 		s.log.Warn("an upload that does not go on is given up", "image", late[i].ID)
 		s.requeue(ctx, &late[i])
 	}
 	return err
 }
+
+// takeOver makes an upload that seems dead this process's, unless it was alive
+// after all: from then on it cannot be acknowledged any more, and its bytes may go.
+func (s *Service) takeOver(ctx context.Context, i *Image) (ours bool, err error) {
+	mine, until := uuid.NewString(), s.Clock.Now().Add(uploadLease)
+	err = s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now, err := store.Get[Image](ctx, tx, i.ID)
+		if store.IsNone(err) {
+			return nil
+		}
+		ours = err == nil && now.Status == Saving && now.Upload == i.Upload && sameTime(now.UploadUntil, i.UploadUntil)
+		if !ours {
+			return err
+		}
+		now.Upload, now.UploadUntil = mine, &until
+		return store.Update(ctx, tx, now, "upload", "upload_until")
+	})
+	i.Upload = mine
+	return ours && err == nil, err
+}
+
+func sameTime(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }

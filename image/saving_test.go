@@ -3,9 +3,11 @@ package image_test
 import (
 	"bytes"
 	"context"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/image"
@@ -94,4 +96,35 @@ func TestAnUploadThatWasGivenUpLeavesNothing(t *testing.T) {
 	objects, err := w.Store.Objects(w.Ctx)
 	require.NoError(t, err)
 	require.Empty(t, objects)
+}
+
+// An upload that is given up while it ends is not acknowledged: its bytes are
+// about to go.
+func TestUploadThatIsGivenUpIsNotAcknowledged(t *testing.T) {
+	w := world(t)
+	i := w.Create(t)
+	deleting, uploaded := make(chan struct{}), make(chan struct{})
+	deps := w.Deps
+	deps.Store = slowDelete{w.Store, sync.OnceFunc(func() { close(deleting); <-uploaded })}
+	slow, err := image.New(deps, nil)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	err = w.Images.Upload(w.Ctx, i.ID, during(func() {
+		assert.NoError(t, w.Deps.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE image_images SET upload_until = ?", w.Clock.Now().Add(-time.Hour))
+			return err
+		}))
+		go func() { done <- slow.Run(ctx) }()
+		<-deleting
+	}))
+	close(uploaded)
+	require.Error(t, err)
+	require.Eventually(t, func() bool {
+		got, err := w.Images.GetImage(w.Ctx, i.ID)
+		return err == nil && got.Status == image.Queued
+	}, 10*time.Second, time.Millisecond)
+	stop()
+	require.NoError(t, <-done)
+	require.NoError(t, w.Images.Upload(w.Ctx, i.ID, bytes.NewReader(imagetest.Disk(1000))))
 }
