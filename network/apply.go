@@ -134,9 +134,7 @@ func (s *Service) sweep(ctx context.Context, tx *store.Tx, changed placement) er
 	if changed.Kind == objNetwork {
 		return nil
 	}
-	var idle []placement
-	err := tx.NewSelect().Model(&idle).Where("host = ? AND kind IN (?, ?) AND NOT pending", changed.Host, objNetwork, objGroup).
-		Where("NOT EXISTS (SELECT 1 FROM network_needed AS n WHERE n.id = placement.id AND n.host = placement.host)").Scan(ctx)
+	idle, err := idleOn(ctx, tx, changed.Host)
 	if err != nil {
 		return err
 	}
@@ -146,6 +144,25 @@ func (s *Service) sweep(ctx context.Context, tx *store.Tx, changed placement) er
 		}
 	}
 	return nil
+}
+
+// idleOn gives the networks and groups that nothing on a host needs and that
+// no operation is about to take away.
+func idleOn(ctx context.Context, db bun.IDB, host string) (idle []placement, err error) {
+	return idle, db.NewSelect().Model(&idle).Where("host = ? AND kind IN (?, ?) AND NOT pending", host, objNetwork, objGroup).
+		Where("NOT EXISTS (SELECT 1 FROM network_needed AS n WHERE n.id = placement.id AND n.host = placement.host)").Scan(ctx)
+}
+
+// sweepHost takes away what was brought to a host for something that had gone
+// before it arrived.
+func (s *Service) sweepHost(ctx context.Context, host string) error {
+	idle, err := idleOn(ctx, s.DB.Read(), host)
+	if err != nil || len(idle) == 0 {
+		return err
+	}
+	return s.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return s.sweep(ctx, tx, placement{Kind: objPort, Host: host})
+	})
 }
 
 // touch has the hosts that need an object follow a change of it, and those

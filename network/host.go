@@ -226,6 +226,9 @@ func (s *Service) reconcile(ctx context.Context, host string, d Driver) error {
 			}
 		}
 	}
+	if err := s.sweepHost(ctx, host); err != nil {
+		return err
+	}
 	return s.removeStrangers(ctx, host, has, known)
 }
 

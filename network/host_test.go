@@ -66,6 +66,26 @@ func TestHostTellsWhatItHasTakenOver(t *testing.T) {
 	require.Equal(t, before, s.inventory(), "the host was not told again")
 }
 
+// What came to a host for something that was gone by then does not stay.
+func TestHostIsRidOfWhatNothingNeeds(t *testing.T) {
+	s, _, _ := equipped(t)
+	before := s.inventory()
+	n, _ := s.network(s.ann, "10.7.0.0/24")
+	require.NoError(t, s.host.EnsureNetwork(t.Context(), network.NetworkSpec{ID: n.ID, Type: "vxlan", Generation: 1, MTU: 1450}))
+	require.NoError(t, s.db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO network_generations (id, generation) VALUES (?, 1)", n.ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "INSERT INTO network_placements (id, host, kind, network_id, pending, applied) VALUES (?, 'hv1', 'network', '', ?, 1)", n.ID, false)
+		return err
+	}))
+	require.NotEqual(t, before, s.inventory())
+	s.start(t)
+	s.run(t)
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { return len(s.inventory().Networks) == len(before.Networks) }, 10*time.Second, time.Millisecond)
+}
+
 func TestStrangersAreRemovedFromHosts(t *testing.T) {
 	s, _, _ := equipped(t)
 	before := s.inventory()
