@@ -81,7 +81,7 @@ func (b *bench) run(ctx context.Context, names []string) (err error) {
 		return err
 	}
 	b.program = filepath.Join(b.dir, "cumulited")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.program, "./daemons/cumulited")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.dir, "./daemons/cumulited", "./daemons/hostagent")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}

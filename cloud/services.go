@@ -105,9 +105,12 @@ func (c *Cloud) openImage(ctx context.Context) error {
 	return c.Image.Recover(ctx)
 }
 
-func (c *Cloud) openNetwork(context.Context) error {
+func (c *Cloud) openNetwork(ctx context.Context) error {
 	err := c.openHosts()
 	if err != nil {
+		return err
+	}
+	if err = c.checkHosts(ctx); err != nil {
 		return err
 	}
 	c.Network, err = network.New(network.Deps{DB: c.db, Clock: c.o.Clock, Ops: c.ops, Events: c.events, Drivers: c.hosts.Networks},

@@ -120,10 +120,35 @@ func (c *Cloud) alone(ctx context.Context) (bool, error) {
 	return !slices.ContainsFunc(members, func(m lease.Member) bool { return m.Holder != c.self }), err
 }
 
+// withHosts is what a process tells the others that has drivers of hosts.
+const withHosts = "with hosts"
+
+func (c *Cloud) tells() string {
+	if len(c.hosts.Hypervisors)+len(c.hosts.Networks) > 0 {
+		return withHosts
+	}
+	return ""
+}
+
+// checkHosts refuses hosts that only this process could reach beside another
+// one, and the other way round: each carries on what any of them accepted.
+func (c *Cloud) checkHosts(ctx context.Context) error {
+	if c.leases == nil || c.rests {
+		return nil
+	}
+	members, err := c.leases.Members(ctx, team)
+	for _, m := range members {
+		if m.Holder != c.self && (c.tells() == withHosts || m.Data == withHosts) {
+			return errs.New(errs.Conflict, "another controller of this cloud is there: controllers reach each other's work only on hosts of their own (hostagent), so run all of them without hypervisor and network")
+		}
+	}
+	return err
+}
+
 // join tells the others that this process lives.
 func (c *Cloud) join(ctx context.Context) error {
 	if c.leases != nil {
-		_ = c.leases.Join(ctx, team, "") // it ends with ctx only
+		_ = c.leases.Join(ctx, team, c.tells()) // it ends with ctx only
 	}
 	return nil
 }

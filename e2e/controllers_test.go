@@ -144,3 +144,15 @@ func TestControllersRefuseKeysThatAreNotTheDatabases(t *testing.T) {
 		"--database", c.database.URL("postgres"), "--keys", filepath.Join(c.dir, "other"), "--images", filepath.Join(c.dir, "images"))
 	require.ErrorContains(t, err, "are not those that the database was made with")
 }
+
+func TestControllersHaveNoHostsThatOthersCannotReach(t *testing.T) {
+	c := newControllers(t)
+	a := startDaemon(t, here, c.args("a")...)
+	local := []string{"--listen", "127.0.0.1:0", "--operator", "none", "--state-dir", filepath.Join(c.dir, "b"),
+		"--database", c.database.URL("postgres"), "--keys", c.keys(), "--images", filepath.Join(c.dir, "images")}
+	_, err := output(t, here, nil, program(t, "daemons/cumulited"), local...)
+	require.ErrorContains(t, err, "another controller of this cloud is there")
+	require.NoError(t, a.stop(syscall.SIGTERM))
+	b := startDaemon(t, here, local[2:]...)
+	require.NotEmpty(t, b.url, "alone it may have hosts")
+}
