@@ -160,7 +160,7 @@ func (c *Cloud) deliver(ctx context.Context) error {
 	}
 	err := c.leases.Hold(ctx, eventLease, func(ctx context.Context, _ int64) error { return c.events.Run(ctx) })
 	if ctx.Err() != nil {
-		return nil
+		err = nil // it was told to end
 	}
 	return err
 }
