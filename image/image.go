@@ -201,6 +201,7 @@ func missing(id string) error { return errs.NotFoundf("No image found with ID %s
 
 // DeleteImage removes an image and its bytes. A protected one is refused.
 func (s *Service) DeleteImage(ctx context.Context, id string) error {
+	allowed := false
 	err := s.write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		i, err := s.find(ctx, tx, id)
 		if err != nil {
@@ -212,9 +213,10 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 		if i.Protected {
 			return errs.Forbiddenf("Image %s is protected and cannot be deleted.", id)
 		}
+		allowed = true
 		return s.remove(ctx, tx, i)
 	})
-	if err != nil {
+	if err != nil && !(allowed && s.isGone(ctx, id)) {
 		return err
 	}
 	// The row is gone: what cannot be cleared away now, Recover clears away.
@@ -222,6 +224,13 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 		s.log.Warn("the bytes of a deleted image stay until the next start", "image", id, "error", err)
 	}
 	return nil
+}
+
+// isGone tells whether an image was deleted although the commit said that it
+// was not.
+func (s *Service) isGone(ctx context.Context, id string) bool {
+	_, err := store.Get[Image](context.WithoutCancel(ctx), s.DB.Read(), id)
+	return store.IsNone(err)
 }
 
 func (s *Service) remove(ctx context.Context, tx *store.Tx, i *Image) error {

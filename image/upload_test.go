@@ -170,11 +170,10 @@ func TestReservedNamesAreNotTaken(t *testing.T) {
 	kind(t, errs.TooLarge, err)
 }
 
-// A commit that was done although nobody heard of it keeps the bytes that it
-// made an image's.
-func TestUploadThatIsActivatedUnheardKeepsItsBytes(t *testing.T) {
-	w := world(t)
-	var unheard atomic.Bool
+// deaf is a world whose commits are done, and said to have failed while unheard
+// is set.
+func deaf(t *testing.T) (w *imagetest.World, unheard *atomic.Bool) {
+	w, unheard = world(t), &atomic.Bool{}
 	db := storetest.OpenWith(t, &store.Options{Fault: func(op string) error {
 		if op == "committed" && unheard.Load() {
 			return errors.New("the connection was cut")
@@ -185,6 +184,13 @@ func TestUploadThatIsActivatedUnheardKeepsItsBytes(t *testing.T) {
 	var err error
 	w.Images, err = image.New(w.Deps, nil)
 	require.NoError(t, err)
+	return w, unheard
+}
+
+// A commit that was done although nobody heard of it keeps the bytes that it
+// made an image's.
+func TestUploadThatIsActivatedUnheardKeepsItsBytes(t *testing.T) {
+	w, unheard := deaf(t)
 	i := w.Create(t)
 	require.Error(t, w.Images.Upload(w.Ctx, i.ID, during(func() { unheard.Store(true) })))
 	unheard.Store(false)
@@ -199,4 +205,17 @@ func TestUploadThatIsActivatedUnheardKeepsItsBytes(t *testing.T) {
 	read, err := io.ReadAll(r)
 	require.NoError(t, err)
 	require.Equal(t, imagetest.Disk(1000), read)
+}
+
+// So does one whose deletion was done unheard: its bytes go with it.
+func TestImageThatIsDeletedUnheardLeavesNothing(t *testing.T) {
+	w, unheard := deaf(t)
+	i := w.Create(t)
+	require.NoError(t, w.Images.Upload(w.Ctx, i.ID, bytes.NewReader(imagetest.Disk(1000))))
+	unheard.Store(true)
+	require.NoError(t, w.Images.DeleteImage(w.Ctx, i.ID), "it is gone, which is what was wanted")
+	unheard.Store(false)
+	objects, err := w.Store.Objects(w.Ctx)
+	require.NoError(t, err)
+	require.Empty(t, objects)
 }
