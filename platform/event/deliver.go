@@ -40,7 +40,7 @@ func (b *Bus) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) 
 	return ctx.Err() == nil
 }
 
-// subscriber is one name with its handler; its goroutine owns cursor.
+// subscriber is one name with its handler; its goroutine owns the cursors.
 type subscriber struct {
 	bus    *Bus
 	name   string
@@ -48,6 +48,7 @@ type subscriber struct {
 	fn     Handler
 	woken  chan struct{}
 	cursor int64 // the last event handled; known once ready
+	stored int64 // cursor as it is in the database
 	ready  bool
 }
 
@@ -83,10 +84,9 @@ func (s *subscriber) deliver(ctx context.Context) (handled int, err error) {
 		return 0, err
 	}
 	events, err := s.bus.after(ctx, s.cursor, batch)
-	if err != nil || len(events) == 0 {
+	if err != nil {
 		return 0, err
 	}
-	before := s.cursor
 	for _, ev := range events {
 		if err = s.handle(ctx, ev); err != nil {
 			break
@@ -94,7 +94,7 @@ func (s *subscriber) deliver(ctx context.Context) (handled int, err error) {
 		s.cursor = ev.Seq
 		handled++
 	}
-	if s.cursor == before {
+	if s.cursor == s.stored {
 		return handled, err
 	}
 	if saved := s.save(ctx); saved != nil && err == nil {
@@ -142,18 +142,22 @@ func (s *subscriber) begin(ctx context.Context) error {
 			ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at RETURNING seq`, s.name, s.bus.clk.Now())
 		return row.Scan(&s.cursor)
 	})
-	s.ready = err == nil
+	s.ready, s.stored = err == nil, s.cursor
 	return err
 }
 
 // save stores the cursor, also when ctx has ended: what was handled then need
 // not come again.
 func (s *subscriber) save(ctx context.Context) error {
-	return s.bus.db.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
+	err := s.bus.db.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE event_cursors SET seq = ?, seen_at = ? WHERE name = ? AND seq < ?",
 			s.cursor, s.bus.clk.Now(), s.name, s.cursor)
 		return err
 	})
+	if err == nil {
+		s.stored = s.cursor
+	}
+	return err
 }
 
 // after reads events in order.

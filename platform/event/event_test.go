@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -371,5 +372,38 @@ func TestEventsOfAClockThatWasAheadDoNotKeepOthers(t *testing.T) {
 		d.clk.Advance(8 * day)
 		synctest.Wait()
 		require.Equal(d, 600, d.stored())
+	})
+}
+
+// How far a subscriber came is stored later when it could not be at once, also
+// if nothing happens any more.
+func TestHowFarASubscriberCameIsStoredInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var full atomic.Bool
+		db := storetest.OneWriter(t, &store.Options{Fault: func(string) error {
+			if full.Load() {
+				return errors.New("the disk is full")
+			}
+			return nil
+		}}, event.Migrations())
+		d := &desk{t, db, clock.NewManual(start)}
+		b := d.bus()
+		e := &ear{fail: func(string) error { full.Store(true); return nil }}
+		b.Subscribe("ear", []string{"*"}, e.listen)
+		stop := d.run(b)
+		synctest.Wait()
+		d.emit(b, "x", "one")
+		synctest.Wait()
+		behind := func() (n int) {
+			require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM event_cursors AS c JOIN event_events AS e ON e.seq > c.seq").Scan(&n))
+			return n
+		}
+		require.Equal(t, 1, behind())
+		full.Store(false)
+		d.clk.Advance(time.Second)
+		synctest.Wait()
+		require.Zero(t, behind())
+		require.Len(t, e.got(), 1, "it is not told again")
+		stop()
 	})
 }
