@@ -92,7 +92,7 @@ func take(dir string) (*os.File, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errs.Invalidf("another process uses %s", dir)
+			return nil, errs.Conflictf("another process uses %s: this host has joined a cloud, or is about to", dir)
 		}
 		return nil, err
 	}

@@ -43,8 +43,14 @@ func readIdentity(dir string) (*identity, error) {
 	if err := json.Unmarshal(data, id); err != nil {
 		return nil, errs.Invalidf("%s cannot be read: %v", identityFile(dir), err)
 	}
+	if !id.joined() {
+		return nil, errs.Invalidf("this host has not joined a cloud: that was broken off, do it once more")
+	}
 	return id, nil
 }
+
+// joined tells whether a cloud let the host in: before, it has keys only.
+func (id *identity) joined() bool { return len(id.Certificate) > 0 }
 
 func (id *identity) write(dir string) error {
 	data, err := json.Marshal(id)

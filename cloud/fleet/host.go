@@ -3,10 +3,12 @@ package fleet
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -41,7 +43,8 @@ func (f *Fleet) Hosts(ctx context.Context) (hosts []Host, err error) {
 
 // Join lets a host in that shows a token. A name that is taken is errs.Conflict,
 // unless the token is for a host of that name: then the machine is a new one.
-// A request that is refused does not use the token up.
+// A request that is refused does not use the token up, and one whose answer was
+// lost may be made again: with the same keys, while the token lasts.
 func (f *Fleet) Join(ctx context.Context, in join.Request) (*join.Answer, error) {
 	grant, err := f.readToken(in.Secret)
 	if err != nil {
@@ -65,7 +68,8 @@ func (f *Fleet) Join(ctx context.Context, in join.Request) (*join.Answer, error)
 		if err := tx.Lock(ctx, "fleet.hosts"); err != nil { // one after the other
 			return err
 		}
-		if err := f.useToken(ctx, tx, in.Secret, grant.Expires); err != nil {
+		again, err := f.useToken(ctx, tx, in, certificate, grant.Expires)
+		if err != nil || again {
 			return err
 		}
 		return f.enter(ctx, tx, in, grant.Host == in.Host)
@@ -79,22 +83,40 @@ func (f *Fleet) Join(ctx context.Context, in join.Request) (*join.Answer, error)
 	return answer, nil
 }
 
-// useToken makes sure that a token is used once. Only its hash is kept.
-func (f *Fleet) useToken(ctx context.Context, tx *store.Tx, token string, expires time.Time) error {
-	if _, err := tx.Exec(ctx, "DELETE FROM fleet_used_tokens WHERE expires_at < ?", f.Clock.Now()); err != nil {
-		return err
+// skew is by how much the clocks of controllers may differ: a used token is
+// remembered until all of them take it for expired.
+const skew = time.Hour
+
+// useToken makes sure that a token is used once. Only hashes are kept: of the
+// token, and of it with the name and the keys that it let in, by which that same
+// host is known again whose answer was lost.
+func (f *Fleet) useToken(ctx context.Context, tx *store.Tx, in join.Request, certificate []byte, expires time.Time) (again bool, err error) {
+	if _, err := tx.Exec(ctx, "DELETE FROM fleet_used_tokens WHERE expires_at < ?", f.Clock.Now().Add(-skew)); err != nil {
+		return false, err
 	}
-	sum := sha256.Sum256([]byte(token))
-	hash := hex.EncodeToString(sum[:])
+	cert, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		return false, err
+	}
+	token, host := hash(in.Secret), hash(in.Secret, in.Host, in.NKey, string(cert.RawSubjectPublicKeyInfo))
 	var used bool
-	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM fleet_used_tokens WHERE hash = ?)", hash).Scan(&used); err != nil {
-		return err
+	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM fleet_used_tokens WHERE hash = ?),"+
+		" EXISTS (SELECT 1 FROM fleet_used_tokens JOIN fleet_hosts ON name = ? AND nkey = ? AND revoked_at IS NULL WHERE hash = ?)",
+		token, in.Host, in.NKey, host).Scan(&used, &again)
+	if err != nil || again {
+		return again, err
 	}
 	if used {
-		return errs.Forbiddenf("The token was used already.")
+		return false, errs.Forbiddenf("The token was used already.")
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO fleet_used_tokens (hash, expires_at) VALUES (?, ?)", hash, expires)
-	return err
+	_, err = tx.Exec(ctx, "INSERT INTO fleet_used_tokens (hash, expires_at) VALUES (?, ?), (?, ?)", token, expires, host, expires)
+	return false, err
+}
+
+// hash is that of these parts, of which the last alone may have a newline in it.
+func hash(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+	return hex.EncodeToString(sum[:])
 }
 
 // enter records a host, in place of one of the same name where it may.

@@ -83,6 +83,15 @@ func NewKey() (public string, seed secret.String, err error) {
 	return public, secret.New(string(raw)), err
 }
 
+// PublicKey gives the public part of a host's key again.
+func PublicKey(seed secret.String) (string, error) {
+	pair, err := nkeys.FromSeed([]byte(seed.Reveal()))
+	if err != nil {
+		return "", errs.Invalidf("the host's key is no seed of an nkey").Because(err)
+	}
+	return pair.PublicKey()
+}
+
 // Conn is a host's connection to its controllers.
 type Conn struct {
 	host string
