@@ -33,8 +33,8 @@ func (c *Cloud) Examine(ctx context.Context, o doctor.Options) (doctor.Report, e
 // (ErrInUse), as it was left: nothing of it is started or recovered. Hosts that
 // can be reached are asked.
 func ExamineAtRest(ctx context.Context, o Options, what doctor.Options) (_ doctor.Report, err error) {
-	if _, err := os.Stat(filepath.Join(o.Dir, stateFile)); o.Dir == "" || err != nil {
-		return doctor.Report{}, errs.Invalidf("there is no cloud in %q", o.Dir)
+	if err := o.hasState(); err != nil {
+		return doctor.Report{}, err
 	}
 	o.fill()
 	o.Fleet = nil // hosts of their own call, and are not called
@@ -44,6 +44,18 @@ func ExamineAtRest(ctx context.Context, o Options, what doctor.Options) (_ docto
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	return c.Examine(ctx, what)
+}
+
+// hasState refuses options of a cloud that was never there.
+func (o *Options) hasState() error {
+	kept := stateFile
+	if !o.Database.IsZero() {
+		kept = controllerFile
+	}
+	if _, err := os.Stat(filepath.Join(o.Dir, kept)); o.Dir == "" || err != nil {
+		return errs.Invalidf("there is no cloud in %q", o.Dir)
+	}
+	return nil
 }
 
 // invariants are those of all parts, in the order in which they are mended.

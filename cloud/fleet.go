@@ -22,7 +22,6 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/secret"
 	"github.com/cumulite/cumulite/platform/store"
-	"github.com/cumulite/cumulite/platform/store/sqlite"
 )
 
 // What a cloud keeps for its hosts, in its directory.
@@ -73,8 +72,8 @@ func (c *Cloud) serveFleet(ctx context.Context) error {
 }
 
 // HostToken makes a token with which a machine joins the cloud whose keys are
-// in dir (its directory, without Options.Keys) as a host, once, within ttl. host is its name; "" lets it choose one. The cloud
-// may run meanwhile.
+// in dir (its directory, without Options.Keys) as a host, once, within ttl. host
+// is its name; "" lets it choose one. The cloud may run meanwhile.
 func HostToken(dir, host string, ttl time.Duration) (secret.String, error) {
 	text, err := os.ReadFile(filepath.Join(dir, hostsAtFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,14 +93,13 @@ func HostToken(dir, host string, ttl time.Duration) (secret.String, error) {
 	return fleet.NewToken(ca, key, clock.System(), strings.Fields(string(text)), host, ttl)
 }
 
-// RevokeHost has the cloud in dir let a host in no more. The cloud may run
-// meanwhile, and cuts the host off within a second.
-func RevokeHost(ctx context.Context, dir, name string) error {
-	path := filepath.Join(dir, stateFile)
-	if _, err := os.Stat(path); err != nil {
-		return errs.Invalidf("there is no cloud in %s: %v", dir, err)
+// RevokeHost has the cloud of these options let a host in no more. The cloud
+// may run meanwhile, and cuts the host off within a second.
+func RevokeHost(ctx context.Context, o Options, name string) error {
+	if err := o.hasState(); err != nil {
+		return err
 	}
-	engine, err := sqlite.Open(path, nil)
+	engine, err := (&Cloud{o: o, dir: &directory{path: o.Dir}}).openEngine(ctx)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ const (
 	eventLease = "cloud.events"
 )
 
+// controllerFile has the name of the process among those that share a database.
+const controllerFile = "controller"
+
 //go:embed *.sql
 var files embed.FS
 
@@ -56,10 +59,10 @@ func (c *Cloud) name() (string, error) {
 	if !c.shared() {
 		return "cloud", nil // one process has the directory
 	}
-	text, err := os.ReadFile(c.path("controller"))
+	text, err := os.ReadFile(c.path(controllerFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		text = []byte(uuid.NewString() + "\n")
-		err = durable.Write(c.path("controller"), text)
+		err = durable.Write(c.path(controllerFile), text)
 	}
 	return strings.TrimSpace(string(text)), err
 }

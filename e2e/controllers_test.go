@@ -156,3 +156,31 @@ func TestControllersHaveNoHostsThatOthersCannotReach(t *testing.T) {
 	b := startDaemon(t, here, local[2:]...)
 	require.NotEmpty(t, b.url, "alone it may have hosts")
 }
+
+func TestCommandsFindTheCloudThatSeveralControllersShare(t *testing.T) {
+	c := newControllers(t)
+	a := startDaemon(t, here, c.args("a")...)
+	c.host(t, "host-1")
+	admin := logIn(t, a.clouds, "admin", a.url)
+	state := func() (state string) {
+		for _, s := range admin.must(t, "GET", "/compute/v2.1/os-services", nil)["services"].([]any) {
+			state = s.(map[string]any)["state"].(string)
+		}
+		return state
+	}
+	require.Eventually(t, func() bool { return state() == "up" }, 15*time.Second, 50*time.Millisecond)
+	command := func(words ...string) (string, error) {
+		return output(t, here, nil, program(t, "daemons/cumulited"), append(words, c.args("a")...)...)
+	}
+	_, err := command("host-revoke", "nobody")
+	require.ErrorContains(t, err, "No host nobody has joined")
+	_, err = command("host-revoke", "host-1")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return state() == "down" }, 15*time.Second, 50*time.Millisecond)
+	said, err := command("doctor")
+	require.NoError(t, err, said)
+	require.NoError(t, a.stop(syscall.SIGTERM))
+	said, err = command("doctor")
+	require.NoError(t, err, said)
+	require.Contains(t, said, "held")
+}

@@ -64,7 +64,7 @@ func (d *doctorCommand) examine(ctx context.Context, p program) (cloudapi.Report
 
 // operator speaks to the running cloud of this configuration as its administrator.
 func operator(c Config) (*cloudclient.Client, error) {
-	path := filepath.Join(c.StateDir, cloudsFile)
+	path := filepath.Join(c.keysDir(), cloudsFile)
 	clouds, err := readClouds(path)
 	if err != nil {
 		return nil, err

@@ -29,5 +29,5 @@ type hostRevokeCommand struct {
 
 // do cuts a host off. The cloud may run, in this or another process.
 func (h *hostRevokeCommand) do(ctx context.Context, p program) error {
-	return cloud.RevokeHost(ctx, p.StateDir, h.Name)
+	return cloud.RevokeHost(ctx, options(p.Config, p.drivers, newLogger(p.LogLevel), nil), h.Name)
 }

@@ -139,7 +139,8 @@ func (s *Server) Connected(name string) bool {
 }
 
 // Serve answers the calls of hosts; mux gives the methods for one. Of all
-// controllers that serve, one answers each call.
+// controllers that serve, one answers each call. When it returns, the hosts that
+// are connected here are answered.
 func (s *Server) Serve(mux func(host string) *rpc.Mux) error {
 	r, err := wire.Answer(s.nc, wire.Up, wire.AllHosts, "controllers", mux, s.log)
 	if err != nil {
@@ -148,7 +149,7 @@ func (s *Server) Serve(mux func(host string) *rpc.Mux) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serving = append(s.serving, r)
-	return nil
+	return s.nc.Flush()
 }
 
 // Drop disconnects a host from all controllers. Authorize must not know its key any more.
