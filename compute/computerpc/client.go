@@ -120,11 +120,16 @@ func (h watcher) changes(ctx context.Context, in changesIn) (changesOut, error) 
 	return rpc.Invoke[changesIn, changesOut](ctx, h.wc, methodChanges, in)
 }
 
+// follow hands on changes until the host breaks off: one that answers nothing
+// without having waited for something would be asked without end.
 func (h watcher) follow(ctx context.Context, at changesIn, out chan<- compute.Guest) {
 	defer close(out)
 	for ctx.Err() == nil {
+		soon, done := context.WithTimeout(ctx, pollFor/2)
 		got, err := h.changes(ctx, at)
-		if err != nil || got.Lost {
+		hasty := soon.Err() == nil && len(got.Changes) == 0
+		done()
+		if err != nil || got.Lost || hasty {
 			return
 		}
 		for _, g := range got.Changes {

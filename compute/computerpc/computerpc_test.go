@@ -152,3 +152,20 @@ func TestWatchEndsWithItsHost(t *testing.T) {
 	_, open := <-changes
 	require.False(t, open, "what the host did not see is not passed over")
 }
+
+// hasty is a host that answers each question after changes at once, with none.
+type hasty struct{ asked *int }
+
+func (h hasty) Call(context.Context, string, []byte) ([]byte, error) {
+	*h.asked++
+	return []byte(`{"result":{"log":"x","next":0}}`), nil
+}
+
+func TestHostThatDoesNotWaitForChangesIsNotAskedWithoutEnd(t *testing.T) {
+	asked := 0
+	changes, err := computerpc.Client(hasty{&asked}, []compute.Ability{compute.CanWatch}).(compute.Watcher).Watch(t.Context())
+	require.NoError(t, err)
+	_, open := <-changes
+	require.False(t, open)
+	require.Equal(t, 2, asked)
+}
