@@ -52,8 +52,9 @@ type order struct {
 }
 
 // insertServers writes the rows of new servers and starts their operations.
+// What all creates change, the last number and the quota, comes last.
 func (s *Service) insertServers(ctx context.Context, tx *store.Tx, o *order) ([]Server, error) {
-	n, err := s.useQuota(ctx, tx, o)
+	n, err := s.affordable(ctx, tx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -65,20 +66,25 @@ func (s *Service) insertServers(ctx context.Context, tx *store.Tx, o *order) ([]
 			return nil, err
 		}
 	}
+	made := make([]Server, n)
+	for i := range made {
+		made[i] = o.model
+		o.identify(&made[i], i, n)
+		if err := s.startCreate(ctx, tx, &made[i], o); err != nil {
+			return nil, err
+		}
+	}
 	last, err := nextNumbers(ctx, tx, n)
 	if err != nil {
 		return nil, err
 	}
-	made := make([]Server, n)
 	for i := range made {
-		made[i] = o.model
 		made[i].Number = last - int64(n-1-i)
-		o.identify(&made[i], i, n)
 		if err := s.insertServer(ctx, tx, &made[i], o); err != nil {
 			return nil, err
 		}
 	}
-	return made, nil
+	return made, s.quotas.Use(ctx, tx, o.model.ProjectID, usage(&o.model, n))
 }
 
 // identify gives the i-th of n servers what is its own.
@@ -97,15 +103,19 @@ func (o *order) identify(srv *Server, i, n int) {
 	}
 }
 
-func (s *Service) insertServer(ctx context.Context, tx *store.Tx, srv *Server, o *order) error {
+// startCreate starts the operation that makes a server.
+func (s *Service) startCreate(ctx context.Context, tx *store.Tx, srv *Server, o *order) (err error) {
 	if err := srv.validate(); err != nil {
 		return err
 	}
-	op, err := s.ops.create.Start(ctx, tx, srv.ID, createArgs{Force: o.force, Ports: planned(o.ports), Groups: o.groups})
+	srv.Operation, err = s.ops.create.Start(ctx, tx, srv.ID, createArgs{Force: o.force, Ports: planned(o.ports), Groups: o.groups})
 	if err != nil {
 		return err
 	}
-	srv.Operation = op
+	return s.beginAction(ctx, tx, srv.ID, "create")
+}
+
+func (s *Service) insertServer(ctx context.Context, tx *store.Tx, srv *Server, o *order) error {
 	if err := store.Insert(ctx, tx, srv); err != nil {
 		return err
 	}
@@ -120,29 +130,25 @@ func (s *Service) insertServer(ctx context.Context, tx *store.Tx, srv *Server, o
 			return err
 		}
 	}
-	if err := s.beginAction(ctx, tx, srv.ID, "create"); err != nil {
-		return err
-	}
 	return s.emit(ctx, tx, "created", srv)
 }
 
-// useQuota counts as many servers as the project may have, between o.Min and o.Max.
-func (s *Service) useQuota(ctx context.Context, tx *store.Tx, o *order) (n int, err error) {
-	each := usage(&o.model, 1)
-	n = o.Max
-	if o.Max > o.Min {
-		used, err := s.quotas.Usage(ctx, tx, o.model.ProjectID)
-		if err != nil {
-			return 0, err
-		}
-		for resource, amount := range each {
-			if u := used[resource]; u.Limit != quota.Unlimited && amount > 0 {
-				n = min(n, max(0, u.Limit-u.Used)/amount)
-			}
-		}
-		n = max(n, o.Min)
+// affordable gives how many servers the project may have, between o.Min and o.Max.
+func (s *Service) affordable(ctx context.Context, tx *store.Tx, o *order) (int, error) {
+	if o.Max == o.Min {
+		return o.Max, nil
 	}
-	return n, s.quotas.Use(ctx, tx, o.model.ProjectID, usage(&o.model, n))
+	used, err := s.quotas.Usage(ctx, tx, o.model.ProjectID)
+	if err != nil {
+		return 0, err
+	}
+	n := o.Max
+	for resource, amount := range usage(&o.model, 1) {
+		if u := used[resource]; u.Limit != quota.Unlimited && amount > 0 {
+			n = min(n, max(0, u.Limit-u.Used)/amount)
+		}
+	}
+	return max(n, o.Min), nil
 }
 
 // usage is what n servers like srv count for.

@@ -99,8 +99,9 @@ func New(db *store.Store, clk clock.Clock, opts *Options) *Bus {
 
 // Emit stores an event in tx: "project.deleted" of service "identity" has the
 // type "identity.project.deleted". The caller and the request are those of
-// ctx. Subscribers are woken by the commit. On an engine with several writers
-// it holds a lock that all other events need: call it last.
+// ctx. Subscribers are woken by the commit. The order of events is that of
+// commits: where several transactions run at once they wait for each other
+// here, so the row is written at the end of tx, by Tx.Last.
 func (b *Bus) Emit(ctx context.Context, tx *store.Tx, service, typ, resource string, payload any) error {
 	body, err := json.Marshal(payload)
 	if err != nil {
@@ -109,19 +110,23 @@ func (b *Bus) Emit(ctx context.Context, tx *store.Tx, service, typ, resource str
 	if !strings.HasPrefix(typ, service+".") {
 		typ = service + "." + typ
 	}
-	var seq int64
-	if err := tx.QueryRow(ctx, "UPDATE event_last SET seq = seq + ? RETURNING seq", 1).Scan(&seq); err != nil {
-		return errs.Wrap(err, "emit %s", typ)
-	}
 	g := auth.From(ctx)
-	_, err = tx.Exec(ctx, `INSERT INTO event_events
-		(seq, id, type, service, resource, project_id, user_id, request_id, payload, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		seq, uuid.NewString(), typ, service, resource, g.ProjectID(), g.UserID(), auth.RequestID(ctx), string(body), b.clk.Now())
-	if err != nil {
-		return errs.Wrap(err, "emit %s", typ)
-	}
+	ev := Event{ID: uuid.NewString(), Type: typ, Service: service, Resource: resource, ProjectID: g.ProjectID(), UserID: g.UserID(),
+		RequestID: auth.RequestID(ctx), Payload: body, At: b.clk.Now()}
+	tx.Last(func(ctx context.Context) error { return errs.Wrap(ev.insert(ctx, tx), "emit %s", typ) })
 	tx.AfterCommit(b.wake)
 	return nil
+}
+
+// insert writes the row, with the next number.
+func (ev *Event) insert(ctx context.Context, tx *store.Tx) error {
+	if err := tx.QueryRow(ctx, "UPDATE event_last SET seq = seq + ? RETURNING seq", 1).Scan(&ev.Seq); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO event_events
+		(seq, id, type, service, resource, project_id, user_id, request_id, payload, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		ev.Seq, ev.ID, ev.Type, ev.Service, ev.Resource, ev.ProjectID, ev.UserID, ev.RequestID, string(ev.Payload), ev.At)
+	return err
 }
 
 // Subscribe has fn called for each event of these types: whole names, or

@@ -20,7 +20,7 @@ func (b *Book) Defaults() map[Resource]int { return maps.Clone(b.defaults) }
 
 // Limits gives the limit of every resource for a project.
 func (b *Book) Limits(ctx context.Context, db bun.IDB, projectID string) (map[Resource]int, error) {
-	own, err := b.numbers(ctx, db, "SELECT resource, most FROM quota_limits WHERE project_id IN ('', ?) AND service = ? ORDER BY project_id", projectID)
+	own, err := numbers(db.QueryContext(ctx, "SELECT resource, most FROM quota_limits WHERE project_id IN ('', ?) AND service = ? ORDER BY project_id", projectID, b.service))
 	if err != nil {
 		return nil, err
 	}

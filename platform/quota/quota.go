@@ -13,10 +13,12 @@ package quota
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -67,20 +69,28 @@ func New(service string, defaults map[Resource]int) *Book {
 // *Exceeded. Going down never fails and stops at zero. On an engine with
 // several writers it locks the project's counts: call it late.
 func (b *Book) Use(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
+	limits, err := b.Limits(ctx, tx, projectID) // before anybody has to wait
+	if err != nil {
+		return err
+	}
 	if err := b.lock(ctx, tx, projectID, deltas); err != nil {
 		return err
 	}
-	if err := b.raise(ctx, tx, projectID, deltas); err != nil {
+	rising, falling := maps.Clone(deltas), maps.Clone(deltas)
+	maps.DeleteFunc(rising, func(_ Resource, delta int) bool { return delta <= 0 })
+	maps.DeleteFunc(falling, func(_ Resource, delta int) bool { return delta >= 0 })
+	if err := b.raise(ctx, tx, projectID, rising, limits); err != nil {
 		return err
 	}
-	falling := maps.Clone(deltas)
-	maps.DeleteFunc(falling, func(_ Resource, delta int) bool { return delta >= 0 })
 	return b.Count(ctx, tx, projectID, falling)
 }
 
 // Count is Use for what a service makes by itself, beside what was asked for:
 // no limit stands in the way, but what is asked for next meets it.
 func (b *Book) Count(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
+	if len(deltas) == 0 {
+		return nil
+	}
 	if err := b.lock(ctx, tx, projectID, deltas); err != nil {
 		return err
 	}
@@ -101,30 +111,34 @@ func (b *Book) lock(ctx context.Context, tx *store.Tx, projectID string, deltas 
 	return tx.Lock(ctx, "quota."+b.service+"."+projectID)
 }
 
-// raise adds what goes up, in the order of names. It takes back what it added when a limit is met.
-func (b *Book) raise(ctx context.Context, tx *store.Tx, projectID string, deltas map[Resource]int) error {
-	rising := slices.DeleteFunc(slices.Sorted(maps.Keys(deltas)), func(r Resource) bool { return deltas[r] <= 0 })
-	if len(rising) == 0 {
+// raise adds what goes up, all in one statement. It takes back what it added
+// when a limit is met.
+func (b *Book) raise(ctx context.Context, tx *store.Tx, projectID string, deltas, limits map[Resource]int) error {
+	if len(deltas) == 0 {
 		return nil
 	}
-	limits, err := b.Limits(ctx, tx, projectID)
-	if err != nil {
-		return err
+	names := slices.Sorted(maps.Keys(deltas))
+	var args []any
+	for _, r := range names {
+		args = append(args, projectID, b.service, string(r), deltas[r])
 	}
-	for i, r := range rising {
-		used, err := b.add(ctx, tx, projectID, r, deltas[r])
-		if err != nil {
-			return err
-		}
-		if limits[r] == Unlimited || used <= limits[r] {
+	used, err := numbers(tx.Query(ctx, `INSERT INTO quota_usage (project_id, service, resource, used)
+		VALUES `+strings.Repeat("(?, ?, ?, ?), ", len(names)-1)+`(?, ?, ?, ?)
+		ON CONFLICT (project_id, service, resource) DO UPDATE SET used = quota_usage.used + excluded.used
+		RETURNING resource, used`, args...))
+	if err != nil {
+		return errs.Wrap(err, "count for project %s", projectID)
+	}
+	for _, r := range names {
+		if limits[r] == Unlimited || used[r] <= limits[r] {
 			continue
 		}
-		for _, back := range rising[:i+1] {
+		for _, back := range names {
 			if _, err := b.add(ctx, tx, projectID, back, -deltas[back]); err != nil {
 				return err
 			}
 		}
-		return exceeded(&Exceeded{Resource: r, Requested: deltas[r], Used: used - deltas[r], Limit: limits[r]})
+		return exceeded(&Exceeded{Resource: r, Requested: deltas[r], Used: used[r] - deltas[r], Limit: limits[r]})
 	}
 	return nil
 }
@@ -149,7 +163,7 @@ func (b *Book) Usage(ctx context.Context, db bun.IDB, projectID string) (map[Res
 	if err != nil {
 		return nil, err
 	}
-	used, err := b.numbers(ctx, db, "SELECT resource, used FROM quota_usage WHERE project_id = ? AND service = ?", projectID)
+	used, err := numbers(db.QueryContext(ctx, "SELECT resource, used FROM quota_usage WHERE project_id = ? AND service = ?", projectID, b.service))
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +185,7 @@ func (b *Book) known(amounts map[Resource]int) error {
 }
 
 // numbers reads a number for each resource that has one.
-func (b *Book) numbers(ctx context.Context, db bun.IDB, query, projectID string) (map[Resource]int, error) {
-	rows, err := db.QueryContext(ctx, query, projectID, b.service)
+func numbers(rows *sql.Rows, err error) (map[Resource]int, error) {
 	if err != nil {
 		return nil, err
 	}

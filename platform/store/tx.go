@@ -15,7 +15,22 @@ type Tx struct {
 	raw    *sql.Tx
 	models *bun.DB // scans rows into models
 	engine Dialect
+	last   []func(ctx context.Context) error
 	after  []func()
+}
+
+// Last has fn run in the transaction once Write's function has returned nil:
+// the place for rows that many transactions change, which then wait for each
+// other over no more than the commit. Functions run in the order of their calls.
+func (tx *Tx) Last(fn func(ctx context.Context) error) { tx.last = append(tx.last, fn) }
+
+// run is fn with what it left for the end.
+func (tx *Tx) run(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	err := fn(ctx, tx)
+	for i := 0; err == nil && i < len(tx.last); i++ {
+		err = tx.last[i](ctx)
+	}
+	return err
 }
 
 // AfterCommit has fn called once the transaction is on disk, before Write

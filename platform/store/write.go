@@ -107,7 +107,7 @@ func (s *Store) call(o *op, tx *Tx, fn func(ctx context.Context, tx *Tx) error) 
 		}
 		o.ran <- err
 	}()
-	err = fn(mark(o.ctx), tx)
+	err = tx.run(mark(o.ctx), fn)
 }
 
 // outcome dresses the engine's errors that a caller can do something about.
