@@ -24,15 +24,6 @@ type Tx struct {
 // other over no more than the commit. Functions run in the order of their calls.
 func (tx *Tx) Last(fn func(ctx context.Context) error) { tx.last = append(tx.last, fn) }
 
-// run is fn with what it left for the end.
-func (tx *Tx) run(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	err := fn(ctx, tx)
-	for i := 0; err == nil && i < len(tx.last); i++ {
-		err = tx.last[i](ctx)
-	}
-	return err
-}
-
 // AfterCommit has fn called once the transaction is on disk, before Write
 // returns; never when it failed. fn may call Write itself.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +12,8 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 )
 
-const (
-	maxGroup = 64 // transactions that share a commit
-	maxTries = 10 // of a group that loses races
-)
+// How many transactions share a commit, and how often one is tried that loses races.
+const maxGroup, maxTries = 64, 10
 
 var errGone = errors.New("the goroutine ended inside store.Write")
 
@@ -85,13 +84,12 @@ func (s *Store) await(o *op, fn func(ctx context.Context, tx *Tx) error) error {
 			s.call(o, tx, fn)
 			after = tx.after
 		case err := <-o.done:
-			if err != nil {
-				return outcome(err)
+			if err == nil {
+				for _, f := range after {
+					f()
+				}
 			}
-			for _, f := range after {
-				f()
-			}
-			return nil
+			return outcome(err)
 		case <-cancelled:
 			return o.ctx.Err()
 		}
@@ -107,7 +105,11 @@ func (s *Store) call(o *op, tx *Tx, fn func(ctx context.Context, tx *Tx) error) 
 		}
 		o.ran <- err
 	}()
-	err = tx.run(mark(o.ctx), fn)
+	ctx := mark(o.ctx)
+	err = fn(ctx, tx)
+	for i := 0; err == nil && i < len(tx.last); i++ {
+		err = tx.last[i](ctx)
+	}
 }
 
 // outcome dresses the engine's errors that a caller can do something about.
@@ -128,11 +130,7 @@ func (s *Store) serve() {
 			err = s.commit(group)
 		}
 		for _, o := range group {
-			if err == nil {
-				o.done <- o.err
-			} else {
-				o.done <- err
-			}
+			o.done <- cmp.Or(err, o.err)
 		}
 	}
 }
