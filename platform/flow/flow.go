@@ -92,6 +92,7 @@ type Run[A any] struct {
 	ID, Key string
 	Args    A     // what a step puts here is stored when it ends
 	Attempt int   // at this step, from 1
+	Again   bool  // a worker may have been at it that ended, with its process, before it could say so
 	Cause   error // why it is undone; nil while it goes forward
 }
 

@@ -69,7 +69,7 @@ func (j *job) turn(ctx, base context.Context) bool {
 		return j.settle(base, j.free(), nil)
 	}
 	ev := StepEvent{Undo: j.Undoing, Attempt: j.Attempt + 1, Started: j.e.clk.Now()}
-	j.bound.prepare(ev.Attempt, j.Cause)
+	j.bound.prepare(ev.Attempt, j.Claims > 1, j.Cause)
 	attempt, end := j.attempt(ctx)
 	step := j.forth
 	if j.Undoing {
@@ -94,7 +94,7 @@ func (j *job) turn(ctx, base context.Context) bool {
 	next = j.judge(err)
 	ev.Final, ev.Next = next.Undoing && !j.Undoing, next.Due
 	if ev.Final {
-		j.bound.prepare(ev.Attempt, next.Cause)
+		j.bound.prepare(ev.Attempt, j.Claims > 1, next.Cause)
 	}
 	return j.settle(ctx, next, func(ctx context.Context, tx *store.Tx) error { return j.bound.observe(ctx, tx, ev) })
 }

@@ -39,7 +39,7 @@ func (k *kind) stepName(step int) string {
 
 // binding is the typed side of one operation: its functions with its Run.
 type binding interface {
-	prepare(attempt int, cause error)
+	prepare(attempt int, again bool, cause error)
 	skips(step int) bool
 	do(ctx context.Context, step int) error
 	undo(ctx context.Context, step int) error
@@ -109,7 +109,9 @@ type bound[A any] struct {
 	run Run[A]
 }
 
-func (b *bound[A]) prepare(attempt int, cause error) { b.run.Attempt, b.run.Cause = attempt, cause }
+func (b *bound[A]) prepare(attempt int, again bool, cause error) {
+	b.run.Attempt, b.run.Again, b.run.Cause = attempt, again, cause
+}
 
 func (b *bound[A]) skips(step int) bool {
 	return b.op.Steps[step].Skip != nil && b.op.Steps[step].Skip(&b.run)

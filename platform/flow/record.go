@@ -159,4 +159,5 @@ func (j *job) reload(ctx context.Context) error {
 func (j *job) accept(next ledger.Move) {
 	j.State = next.State
 	j.Fence++
+	j.Claims = 1
 }

@@ -300,3 +300,43 @@ func TestACancelAtAnyMomentOfAClaimIsHeard(t *testing.T) {
 		}
 	})
 }
+
+func TestAStepIsToldThatAnotherMayHaveBeenAtIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := storetest.Open(t, flow.Migrations())
+		clk := clock.NewManual(start)
+		var again []bool
+		engine := func(f func(kind, step string, when flow.Point) error) (*flow.Engine, *flow.Handle[args]) {
+			e := flow.New(db, clk, &flow.Options{Owner: "one", Fault: f})
+			step := func(_ context.Context, r *flow.Run[args]) error {
+				again = append(again, r.Again)
+				if len(again) == 3 {
+					return errors.New("once") // what a worker said itself is known
+				}
+				return nil
+			}
+			return e, flow.Register(e, flow.Operation[args]{Kind: "k", Steps: []flow.Step[args]{{Name: "a", Do: step}, {Name: "b", Do: step}, {Name: "c", Do: step}}})
+		}
+		e, h := engine(func(_, step string, when flow.Point) error {
+			if step == "b" && when == flow.AfterDo {
+				return flow.ErrKilled
+			}
+			return nil
+		})
+		require.NoError(t, db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := h.Start(ctx, tx, "k", args{})
+			return err
+		}))
+		require.ErrorIs(t, e.Run(t.Context()), flow.ErrKilled)
+		e, _ = engine(nil)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- e.Run(ctx) }()
+		synctest.Wait()
+		clk.Advance(time.Minute)
+		synctest.Wait()
+		stop()
+		require.NoError(t, <-done)
+		require.Equal(t, []bool{false, false, true, false, false}, again)
+	})
+}

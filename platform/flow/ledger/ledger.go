@@ -39,6 +39,7 @@ type Entry struct {
 	Owner             string    // who works on it, or ""
 	Due               time.Time // when it may be claimed; the end of the lease while it has an owner
 	Fence             int64
+	Claims            int // since the last record
 	State
 }
 
@@ -70,7 +71,7 @@ type Ledger struct {
 // New gives owner's view of the entries in db.
 func New(db *store.Store, owner string) *Ledger { return &Ledger{db, owner} }
 
-const columns = "id, kind, key, caller, request_id, fence, deadline, created_at, owner, due_at, forward, step, undoing, cancelled, attempt, args, failure, cause"
+const columns = "id, kind, key, caller, request_id, fence, claims, deadline, created_at, owner, due_at, forward, step, undoing, cancelled, attempt, args, failure, cause"
 
 // Only the oldest operation of a key may be claimed, and by an engine that
 // knows its kind. What has this engine's name is either running or being released.
@@ -79,7 +80,7 @@ const claimable = `owner <> ? AND kind IN (LIST) AND NOT EXISTS
 
 const (
 	nextDueSQL = `SELECT due_at FROM flow_operations f WHERE ` + claimable + ` ORDER BY due_at LIMIT 1`
-	claimSQL   = `UPDATE flow_operations SET owner = ?, due_at = ?, fence = fence + 1
+	claimSQL   = `UPDATE flow_operations SET owner = ?, due_at = ?, fence = fence + 1, claims = claims + 1
 		WHERE due_at <= ? AND id IN (SELECT id FROM flow_operations f WHERE due_at <= ? AND ` + claimable + `
 		ORDER BY due_at LIMIT ?) RETURNING ` + columns
 	releaseSQL = `UPDATE flow_operations SET owner = '', due_at = ? WHERE owner = ? AND id NOT IN (LIST)`
@@ -88,10 +89,10 @@ const (
 	cancelSQL  = `UPDATE flow_operations SET cancelled = ?, due_at = CASE WHEN owner = '' AND due_at > ? THEN ? ELSE due_at END
 		WHERE key = ? AND NOT forward AND NOT undoing RETURNING id, cancelled`
 	insertSQL = `INSERT INTO flow_operations (id, kind, key, args, caller, request_id, forward, step, undoing, cancelled,
-		attempt, failure, cause, owner, fence, due_at, deadline, created_at, seq)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', '', ?, ?, ?, ?, ?, ?)`
+		attempt, failure, cause, owner, fence, claims, due_at, deadline, created_at, seq)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', '', ?, ?, ?, ?, ?, ?, ?)`
 	lastSQL   = `SELECT COALESCE(MAX(seq), 0) FROM flow_operations WHERE key = ?`
-	recordSQL = `UPDATE flow_operations SET step = ?, undoing = ?, attempt = ?, args = ?, failure = ?, cause = ?,
+	recordSQL = `UPDATE flow_operations SET step = ?, undoing = ?, attempt = ?, args = ?, failure = ?, cause = ?, claims = ?,
 		owner = ?, due_at = CASE WHEN owner = ? THEN due_at ELSE ? END, fence = fence + 1
 		WHERE id = ? AND owner = ? AND fence = ? RETURNING cancelled`
 	endSQL  = `DELETE FROM flow_operations WHERE id = ? AND owner = ? AND fence = ? RETURNING cancelled`
@@ -111,12 +112,12 @@ func (l *Ledger) Add(ctx context.Context, tx *store.Tx, e *Entry, lease time.Tim
 	if err := tx.QueryRow(ctx, lastSQL, e.Key).Scan(&last); err != nil {
 		return err
 	}
-	e.Owner, e.Due, e.Fence = "", e.Created, 0
+	e.Owner, e.Due, e.Fence, e.Claims = "", e.Created, 0, 0
 	if last == 0 && !lease.IsZero() {
-		e.Owner, e.Due, e.Fence = l.owner, lease, 1
+		e.Owner, e.Due, e.Fence, e.Claims = l.owner, lease, 1, 1
 	}
 	_, err := tx.Exec(ctx, insertSQL, e.ID, e.Kind, e.Key, e.Args, e.Caller, e.RequestID, e.Forward, false, false,
-		e.Owner, e.Fence, e.Due.UnixMicro(), e.Deadline.UnixMicro(), e.Created.UnixMicro(), last+1)
+		e.Owner, e.Fence, e.Claims, e.Due.UnixMicro(), e.Deadline.UnixMicro(), e.Created.UnixMicro(), last+1)
 	return err
 }
 
@@ -179,16 +180,16 @@ func (l *Ledger) Cancel(ctx context.Context, tx *store.Tx, key string, now time.
 // there may be an entry of its key to claim then. It changes nothing and gives
 // ErrFence, or ErrCancelled when a cancelled entry would go forward.
 func (l *Ledger) Record(ctx context.Context, tx *store.Tx, e *Entry, m Move) (more bool, err error) {
-	owner := ""
+	owner, claims := "", 0
 	if m.Keep {
-		owner = l.owner
+		owner, claims = l.owner, 1
 	}
 	var result *sql.Row
 	if m.Over {
 		result = tx.QueryRow(ctx, endSQL, e.ID, l.owner, e.Fence)
 	} else {
 		result = tx.QueryRow(ctx, recordSQL, m.Step, m.Undoing, m.Attempt, m.Args, encode(m.Failure), encode(m.Cause),
-			owner, owner, m.Due.UnixMicro(), e.ID, l.owner, e.Fence)
+			claims, owner, owner, m.Due.UnixMicro(), e.ID, l.owner, e.Fence)
 	}
 	var cancelled bool
 	err = result.Scan(&cancelled)
@@ -234,7 +235,7 @@ func list(statement string, args []any, values []string) (string, []any) {
 func (e *Entry) scan(from interface{ Scan(...any) error }) error {
 	var deadline, created, due int64
 	var failure, cause string
-	err := from.Scan(&e.ID, &e.Kind, &e.Key, &e.Caller, &e.RequestID, &e.Fence, &deadline, &created, &e.Owner, &due,
+	err := from.Scan(&e.ID, &e.Kind, &e.Key, &e.Caller, &e.RequestID, &e.Fence, &e.Claims, &deadline, &created, &e.Owner, &due,
 		&e.Forward, &e.Step, &e.Undoing, &e.Cancelled, &e.Attempt, &e.Args, &failure, &cause)
 	e.Deadline, e.Created, e.Due = moment(deadline), moment(created), moment(due)
 	e.Failure, e.Cause = decode(failure), decode(cause)
