@@ -21,7 +21,7 @@ type createArgs struct {
 	Tried     []attempt // on other hosts before
 	Failing   time.Time // since when calls to the host fail; zero while they do not
 	Blamed    bool      // it failed because of the host
-	Launching bool      // the host was told to start the guest
+	Launching bool      // the host was told to start the guest, or may have been
 	Unsure    bool      // and could not be asked to remove it
 }
 
@@ -153,7 +153,10 @@ func (s *Service) spawn(ctx context.Context, r *flow.Run[createArgs]) error {
 	if err != nil {
 		return err
 	}
+	r.Args.Launching = r.Args.Launching || r.Again
 	return s.judge(ctx, r, s.onHost(ctx, srv.Host, func(ctx context.Context, h Hypervisor) error {
+		ctx, cancel := context.WithTimeout(ctx, spawnTimeout)
+		defer cancel()
 		if err := h.Create(ctx, r.ID, spec); err != nil {
 			return err
 		}
@@ -161,6 +164,10 @@ func (s *Service) spawn(ctx context.Context, r *flow.Run[createArgs]) error {
 		return h.Start(ctx, r.ID, spec)
 	}))
 }
+
+// spawnTimeout is how long a host may take for one attempt at a guest: one that
+// answers may hang all the same.
+const spawnTimeout = 10 * time.Minute
 
 func (s *Service) destroy(ctx context.Context, r *flow.Run[createArgs]) error {
 	removed, err := s.removeGuest(ctx, r.ID, r.Key, r.Args.Host)

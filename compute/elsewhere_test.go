@@ -197,6 +197,55 @@ func TestALostHostIsLeftUnlessItMayRunTheGuest(t *testing.T) {
 	}
 }
 
+// A process that dies takes with it what it knows of a call under way.
+func TestAHostLostWithTheProcessThatStartedTheGuestIsNotLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldAt(t, clock.System(), "hv1", "hv2")
+		w.start(t, &flow.Options{Owner: "compute", Fault: func(_, step string, when flow.Point) error {
+			if step == "spawn" && when == flow.AfterDo {
+				return flow.ErrKilled
+			}
+			return nil
+		}})
+		made, err := w.CreateServer(member(t), w.request(t))
+		require.NoError(t, err)
+		require.ErrorIs(t, w.ops.Run(t.Context()), flow.ErrKilled)
+		lost := w.get(t, made[0].ID).Host
+		w.hosts[lost].SetFault(func(ctx context.Context, _ fault.Step) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		w.start(t, &flow.Options{Owner: "compute"})
+		w.run(t).watched(t)
+		time.Sleep(5 * time.Minute)
+		require.Equal(t, "ERROR", w.get(t, made[0].ID).Status())
+		for name, state := range w.states {
+			require.Equal(t, name == lost, len(state.Leftovers()) > 0, "a guest on %s", name)
+		}
+	})
+}
+
+func TestABuildLeavesAHostThatAnswersAndHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldAt(t, clock.System(), "hv1", "hv2").run(t).watched(t)
+		hang, _, release := fault.HangAt("create", "begin")
+		defer release()
+		good := w.bad(hang)
+		var ids []string
+		for range 2 { // one of which gets to the bad one
+			made, err := w.CreateServer(member(t), w.request(t))
+			require.NoError(t, err)
+			ids = append(ids, made[0].ID)
+		}
+		time.Sleep(30 * time.Minute)
+		for _, id := range ids {
+			s := w.get(t, id)
+			require.Equal(t, "ACTIVE", s.Status(), "%+v", s.Fault)
+			require.Equal(t, good, s.Host)
+		}
+	})
+}
+
 func TestADeleteEndsABuildThatGoesOnElsewhere(t *testing.T) {
 	w := newWorld(t, "hv1", "hv2", "hv3").run(t)
 	hang, reached, release := fault.HangAt("remove", "begin")
