@@ -88,6 +88,12 @@ func newHealth(r prometheus.Registerer) (h health, err error) {
 	return h, err
 }
 
+// forget leaves it to another process to say.
+func (h health) forget() {
+	h.held.Reset()
+	h.findings.Reset()
+}
+
 func (h health) note(report doctor.Report) {
 	for _, r := range report.Results {
 		held := 0.0
@@ -99,8 +105,16 @@ func (h health) note(report doctor.Report) {
 	}
 }
 
-// watchHealth examines the cloud now and then, until ctx is done.
+// watchHealth examines the cloud now and then, in one process of it at a time.
 func (c *Cloud) watchHealth(ctx context.Context) error {
+	return c.singly(ctx, doctorLease, func(ctx context.Context) error {
+		defer c.health.forget()
+		return c.examineNowAndThen(ctx)
+	})
+}
+
+// examineNowAndThen goes on until ctx is done.
+func (c *Cloud) examineNowAndThen(ctx context.Context) error {
 	for {
 		due, stop := c.o.Clock.At(c.o.Clock.Now().Add(examineEvery))
 		select {

@@ -28,10 +28,11 @@ import (
 // What processes of one cloud do differently from one that is alone: who shows
 // no sign of life is replaced within lifetime, and others' work is looked for often.
 const (
-	lifetime   = 6 * time.Second
-	lookEvery  = 500 * time.Millisecond
-	team       = "cloud.controllers"
-	eventLease = "cloud.events"
+	lifetime    = 6 * time.Second
+	lookEvery   = 500 * time.Millisecond
+	team        = "cloud.controllers"
+	eventLease  = "cloud.events"
+	doctorLease = "cloud.doctor"
 )
 
 // controllerFile has the name of the process among those that share a database.
@@ -158,10 +159,15 @@ func (c *Cloud) join(ctx context.Context) error {
 
 // deliver delivers events, in one process of the cloud at a time.
 func (c *Cloud) deliver(ctx context.Context) error {
+	return c.singly(ctx, eventLease, c.events.Run)
+}
+
+// singly does what one process of the cloud does at a time, until ctx is done.
+func (c *Cloud) singly(ctx context.Context, name string, run func(context.Context) error) error {
 	if c.leases == nil {
-		return c.events.Run(ctx)
+		return run(ctx)
 	}
-	err := c.leases.Hold(ctx, eventLease, func(ctx context.Context, _ int64) error { return c.events.Run(ctx) })
+	err := c.leases.Hold(ctx, name, func(ctx context.Context, _ int64) error { return run(ctx) })
 	if ctx.Err() != nil {
 		err = nil // it was told to end
 	}
