@@ -206,7 +206,7 @@ func (a *allocator) subnetFor(want Address) (*Subnet, error) {
 	return nil, errs.Invalidf("IP address %s is not a valid IP for any of the subnets on the specified network.", want.IP).WithCode("InvalidIpForNetwork")
 }
 
-// any gives the lowest free address of the first of the subnets that has one.
+// any gives a free address of the first of the subnets that has one.
 // No subnets, no address.
 func (a *allocator) any(ctx context.Context, candidates []*Subnet) error {
 	for _, sub := range candidates {
