@@ -157,7 +157,6 @@ func (j *job) reload(ctx context.Context) error {
 
 // accept takes over what was recorded.
 func (j *job) accept(next ledger.Move) {
-	j.State = next.State
+	j.State, j.Claims = next.State, 1
 	j.Fence++
-	j.Claims = 1
 }
