@@ -109,7 +109,9 @@ type bound[A any] struct {
 	run Run[A]
 }
 
-func (b *bound[A]) prepare(attempt int, again bool, cause error) { b.run.Attempt, b.run.Again, b.run.Cause = attempt, again, cause }
+func (b *bound[A]) prepare(attempt int, again bool, cause error) {
+	b.run.Attempt, b.run.Again, b.run.Cause = attempt, again, cause
+}
 
 func (b *bound[A]) skips(step int) bool {
 	return b.op.Steps[step].Skip != nil && b.op.Steps[step].Skip(&b.run)
