@@ -81,12 +81,10 @@ func (j *job) turn(ctx, base context.Context) bool {
 	case err == nil:
 		j.accept(next)
 		return !next.Over
-	case errors.Is(err, roll.ErrLost):
+	case errors.Is(err, roll.ErrLost) || j.e.killed.Load():
 		return false
 	case errors.Is(err, errMoved):
 		return true
-	case j.e.killed.Load():
-		return false
 	case base.Err() != nil:
 		return j.settle(base, j.free(), nil)
 	}
