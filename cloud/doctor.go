@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -30,7 +31,7 @@ func (c *Cloud) Examine(ctx context.Context, o doctor.Options) (doctor.Report, e
 }
 
 // ExamineAtRest examines the cloud of these options, which no process has open
-// (ErrInUse), as it was left: nothing of it is started or recovered. Hosts that
+// (ErrInUse), nor another controller of it, as it was left: nothing of it is started or recovered. Hosts that
 // can be reached are asked.
 func ExamineAtRest(ctx context.Context, o Options, what doctor.Options) (_ doctor.Report, err error) {
 	if err := o.hasState(); err != nil {
@@ -43,6 +44,9 @@ func ExamineAtRest(ctx context.Context, o Options, what doctor.Options) (_ docto
 		return doctor.Report{}, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	if alone, err := c.alone(ctx); err != nil || !alone {
+		return doctor.Report{}, cmp.Or(err, ErrInUse)
+	}
 	return c.Examine(ctx, what)
 }
 

@@ -183,4 +183,12 @@ func TestCommandsFindTheCloudThatSeveralControllersShare(t *testing.T) {
 	said, err = command("doctor")
 	require.NoError(t, err, said)
 	require.Contains(t, said, "held")
+
+	b := startDaemon(t, here, c.args("b")...)
+	said, err = command("doctor")
+	require.NoError(t, err, said)
+	_, err = command("doctor", "--public-url", "http://127.0.0.1:1")
+	require.ErrorContains(t, err, "connection refused", "beside another controller nothing is at rest")
+	said, err = command("doctor", "--public-url", b.url)
+	require.NoError(t, err, said)
 }

@@ -56,7 +56,7 @@ type Config struct {
 	TLSCert       string          `name:"tls-cert" help:"Certificate chain of the APIs' address, PEM." placeholder:"FILE"`
 	TLSKey        string          `name:"tls-key" help:"Its private key." placeholder:"FILE"`
 	InsecureHTTP  bool            `name:"insecure-http" help:"Let passwords and tokens travel unencrypted off this machine."`
-	Purge         bool            `help:"Remove all that the cloud has on this machine, its guests and networks and its state, and end."`
+	Purge         bool            `help:"Remove all that the cloud has on this machine, its guests and networks and its state directory, and end. A database of --database, its keys and images stay."`
 	LogLevel      string          `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"warn"`
 }
 

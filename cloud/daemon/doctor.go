@@ -73,7 +73,11 @@ func operator(c Config) (*cloudclient.Client, error) {
 	if login == nil {
 		return nil, errs.Invalidf("%s does not say how to log in at the running cloud", path)
 	}
-	client := &cloudclient.Client{AuthURL: login["auth_url"], User: login["username"], Project: login["project_name"], Password: secret.New(login["password"])}
+	at := login["auth_url"]
+	if c.PublicURL != "" {
+		at = c.PublicURL + "/identity"
+	}
+	client := &cloudclient.Client{AuthURL: at, User: login["username"], Project: login["project_name"], Password: secret.New(login["password"])}
 	if c.TLSCert == "" {
 		return client, nil
 	}
