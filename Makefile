@@ -39,16 +39,16 @@ STORED ?= ./platform/store/... ./platform/flow/... ./platform/event ./platform/q
 
 # test installs what is missing and runs everything: vet, lint, the rules of the house, all suites.
 test: packages vet lint
-	SOAK_SECONDS=60 KILL_ROUNDS=200 KILL_REAL=6 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
+	SOAK_SECONDS=60 KILL_ROUNDS=200 KILL_REAL=6 KILL_SHARED=6 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
 	CUMULITE_TEST_ENGINE=postgres $(GO) test -timeout $(TIMEOUT) -skip '^TestOperations$$' $(STORED)
 
 # soak runs simulated clouds through crashes, partitions and the like, from new seeds, for SECONDS.
 soak:
 	$(GO) test -v -timeout 0 ./test/soak -seconds $(or $(SECONDS),600)
 
-# kill kills the processes of clouds ROUNDS times at random steps of what they do; the report goes into bench/README.md.
+# kill kills the processes of clouds ROUNDS times at random steps of what they do; the report goes into bench/KILL.md.
 kill: packages
-	$(GO) test -v -timeout 24h ./test/kill -rounds $(or $(ROUNDS),200) -real $(or $(REAL),24)
+	$(GO) test -v -timeout 24h ./test/kill -rounds $(or $(ROUNDS),200) -real $(or $(REAL),24) -shared $(or $(SHARED),24)
 
 # bench measures cumulited from outside; as root also real servers. PARTS="creates restart" measures these only.
 bench: packages

@@ -15,6 +15,7 @@ import (
 var (
 	rounds = flag.Int("rounds", fromEnvironment("KILL_ROUNDS", 30), "how many simulated rounds")
 	really = flag.Int("real", fromEnvironment("KILL_REAL", 0), "how many rounds with real parts")
+	shared = flag.Int("shared", fromEnvironment("KILL_SHARED", 0), "how many rounds on PostgreSQL, with hosts of their own")
 	seed   = flag.Uint64("seed", rand.Uint64()>>1, "what they follow from")
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -53,8 +52,7 @@ func TestRealCloudsSurvive(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(v.base) })
 	require.NoError(t, os.Chmod(v.base, 0o711)) // QEMU's user passes
 	v.program = filepath.Join(v.base, "cumulited")
-	out, err := exec.Command("go", "build", "-trimpath", "-o", v.program, "../../daemons/cumulited").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	build(t, v.base, "cumulited")
 	t.Cleanup(v.end)
 	quick := slices.DeleteFunc(slices.Clone(deeds), func(d deed) bool { return d.name == "soft reboot" }) // waits for guests to boot
 	play(t, v, v.dial, quick, disk, "qcow2", *really, 60)
@@ -128,17 +126,7 @@ func (r *onRealParts) killGuest() {
 	}
 }
 
-func (r *onRealParts) doctor() (found []string) {
-	p := r.command("doctor")
-	for line := p.line(); line != ""; line = p.line() {
-		found = append(found, line)
-	}
-	<-p.dead
-	if p.cmd.ProcessState.Success() {
-		return nil
-	}
-	return append(found, p.log.String())
-}
+func (r *onRealParts) doctor() []string { return diagnosis(r.command("doctor")) }
 
 func (r *onRealParts) end() {
 	if r.self != nil {

@@ -51,6 +51,7 @@ const servers, v2, images = "/compute/v2.1/servers", "/networking/v2.0", "/image
 func newSite(t *testing.T, rng *rand.Rand, v victim, dial dialer, disk []byte, format string) *site {
 	c := &site{t: t, rng: rng, victim: v, disk: disk, api: &api{url: v.start()}, patience: time.Minute}
 	c.http.Transport = &http.Transport{DialContext: dial}
+	c.back()
 	must := func(method, path string, body any) answer {
 		a := c.call(method, path, body)
 		require.True(t, a.acked(), "%s %s: %d %v", method, path, a.status, a.body)
@@ -200,6 +201,19 @@ func (c *site) list(path, key string) (all []object) {
 	return all
 }
 
+// back waits until the cloud answers and has all its hosts.
+func (c *site) back() {
+	var last answer
+	for end := time.Now().Add(c.patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		last = c.call("GET", "/compute/v2.1/os-services", nil)
+		all, _ := last.body["services"].([]any)
+		if len(all) > 0 && !slices.ContainsFunc(all, func(s any) bool { return s.(object)["state"] != "up" }) {
+			return
+		}
+	}
+	c.t.Fatalf("the cloud does not come back: %d %v", last.status, last.body)
+}
+
 // rest waits until nothing is under way.
 func (c *site) rest() {
 	var busy []string
@@ -238,6 +252,7 @@ func (c *site) round(d deed, n int) fate {
 	of, a := d.do(c)
 	c.strike()
 	c.url = c.start()
+	c.back()
 	c.rest()
 	c.healthy()
 	f := fate{deed: d.name, killed: what, acked: a.acked(), outcome: d.outcome(c, of, a)}

@@ -91,6 +91,18 @@ func (p *process) kill() {
 	<-p.dead
 }
 
+// diagnosis gives what a process of cumulited's doctor says that does not hold.
+func diagnosis(p *process) (found []string) {
+	for line := p.line(); line != ""; line = p.line() {
+		found = append(found, line)
+	}
+	<-p.dead
+	if p.cmd.ProcessState.Success() {
+		return nil
+	}
+	return append(found, p.log.String())
+}
+
 // simulated is a cloud of one process over a simulated host.
 type simulated struct {
 	t    *testing.T
