@@ -73,6 +73,9 @@ type Host struct {
 	// networks that they share. Not valid: its networks end at the host.
 	Tunnel    netip.Addr `json:"tunnel"`
 	TunnelMTU int        `json:"tunnel_mtu"` // the largest that a network can have which goes through tunnels; 0 without Tunnel
+	// Life is another one whenever the driver was started anew: what the host
+	// had may be lost, however soon it answers again. "": nobody can tell.
+	Life string `json:"life,omitempty"`
 }
 
 // NetworkSpec is one network as a host must realise it.

@@ -130,6 +130,7 @@ func (s *Service) moveStrandedRouters(ctx context.Context) {
 // watched is what is remembered of a host between two looks at it.
 type watched struct {
 	told tunnel    // was taken note of
+	life string    // of its driver
 	seen time.Time // it answered last, or the watch began
 	due  int       // looks until it is reconciled
 }
@@ -167,10 +168,10 @@ func (s *Service) look(ctx context.Context, host string, d Driver, w *watched) e
 		}
 		w.told = now
 	}
-	if w.due > 0 {
+	if w.due > 0 && w.life == it.Life {
 		return nil
 	}
-	w.due = reconcileEvery
+	w.due, w.life = reconcileEvery, it.Life
 	return s.reconcile(ctx, host, d)
 }
 

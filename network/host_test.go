@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,7 +12,10 @@ import (
 	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/drivers/sim/simnetwork"
 	"github.com/cumulite/cumulite/network"
+	"github.com/cumulite/cumulite/platform/clock"
 	"github.com/cumulite/cumulite/platform/errs"
+	"github.com/cumulite/cumulite/platform/event"
+	"github.com/cumulite/cumulite/platform/flow"
 	"github.com/cumulite/cumulite/platform/quota"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -130,6 +134,33 @@ func TestHostThatComesBackIsBroughtInOrder(t *testing.T) {
 	away.Store(false)
 	require.NoError(t, s.host.RemovePort(t.Context(), p.ID))
 	require.Eventually(t, func() bool { _, there := s.state.Port(p.ID); return there }, 10*time.Second, time.Millisecond)
+}
+
+// quick is a host that starts anew between two heartbeats.
+type quick struct {
+	network.Driver
+	life, asked atomic.Int64
+}
+
+func (q *quick) Describe(ctx context.Context) (network.Host, error) {
+	q.asked.Add(1)
+	h, err := q.Driver.Describe(ctx)
+	h.Life = strconv.FormatInt(q.life.Load(), 10)
+	return h, err
+}
+
+func TestHostThatStartsAnewUnseenIsBroughtInOrder(t *testing.T) {
+	s, p, _ := equipped(t)
+	q := &quick{Driver: s.host}
+	clk := clock.System()
+	s.Service = ok(network.New(network.Deps{DB: s.db, Clock: clk, Ops: flow.New(s.db, clk, nil), Events: event.New(s.db, clk, nil),
+		Drivers: map[string]network.Driver{"hv1": q}}, &network.Options{Heartbeat: 50 * time.Millisecond}))(s)
+	background(t, s.Service.Run)
+	require.Eventually(t, func() bool { return q.asked.Load() > 1 }, 10*time.Second, time.Millisecond, "it was brought in order once")
+	require.NoError(t, s.host.RemovePort(t.Context(), p.ID))
+	q.life.Add(1)
+	require.Eventually(t, func() bool { _, there := s.state.Port(p.ID); return there }, 2*time.Second, time.Millisecond,
+		"long before all hosts are looked at again")
 }
 
 func TestChangeThatWasNotBroughtIsTakenUpByTheNextProcess(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"github.com/cumulite/cumulite/drivers/linuxnet/dhcp"
@@ -66,6 +67,7 @@ func (o Options) filled() (Options, error) {
 // answered only by an open driver.
 type Driver struct {
 	o      Options
+	life   string // of this driver
 	names  names
 	space  *namespace.Space
 	lock   *os.File
@@ -109,7 +111,7 @@ func Open(stateDir string, opts *Options) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{
-		o: o, names: namesOf(o.Prefix, stateDir), lock: lock,
+		o: o, life: uuid.NewString(), names: namesOf(o.Prefix, stateDir), lock: lock,
 		changed: map[string]bool{}, dhcp: map[string]*dhcp.Responder{}, metadata: map[string]*metadata.Server{},
 	}
 	if err := d.open(stateDir); err != nil {
@@ -204,7 +206,7 @@ func closeAll[T io.Closer](all map[string]T) error {
 // Describe implements network.Driver.
 func (d *Driver) Describe(ctx context.Context) (network.Host, error) {
 	return network.Host{
-		Name: d.o.Name, Technology: "linuxnet", VIFType: "tap", MaxMTU: maxMTU,
+		Name: d.o.Name, Life: d.life, Technology: "linuxnet", VIFType: "tap", MaxMTU: maxMTU,
 		NetworkTypes: slices.Clone(networkTypes), Tunnel: d.o.Tunnel, TunnelMTU: d.tunnelMTU,
 	}, ctx.Err()
 }

@@ -19,6 +19,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/cumulite/cumulite/drivers/sim/fault"
 	"github.com/cumulite/cumulite/network"
 	"github.com/cumulite/cumulite/platform/clock"
@@ -36,6 +38,7 @@ type Options struct {
 // Host drives the networking of one simulated machine.
 type Host struct {
 	state *State
+	life  string // of this driver
 	o     Options
 	seam  *fault.Seam
 }
@@ -52,7 +55,7 @@ func New(state *State, opts *Options) *Host {
 	if o.Clock == nil {
 		o.Clock = clock.System()
 	}
-	return &Host{state: state, o: o, seam: fault.NewSeam(o.Clock, o.Latency)}
+	return &Host{state: state, life: uuid.NewString(), o: o, seam: fault.NewSeam(o.Clock, o.Latency)}
 }
 
 // SetFault sets what happens at each step from now on; nil: nothing.
@@ -62,7 +65,7 @@ func (h *Host) SetFault(f fault.Func) { h.seam.Set(f) }
 func (h *Host) Describe(ctx context.Context) (network.Host, error) {
 	_, err := h.seam.Enter(ctx, "describe", "")
 	it := network.Host{
-		Name: h.o.Name, Technology: "sim", VIFType: "sim", IPv6: true, MaxMTU: maxMTU,
+		Name: h.o.Name, Life: h.life, Technology: "sim", VIFType: "sim", IPv6: true, MaxMTU: maxMTU,
 		NetworkTypes: []string{"local", "flat", "vlan", "vxlan"}, Tunnel: h.state.tunnel,
 	}
 	if it.Tunnel.IsValid() {
