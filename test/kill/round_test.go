@@ -180,6 +180,9 @@ func (c *site) uploaded(id string, a answer) string {
 		return "not begun"
 	}
 	got := c.call("GET", images+"/"+id, nil)
+	for end := time.Now().Add(3 * c.patience); got.body["status"] == "saving" && time.Now().Before(end); time.Sleep(time.Second) {
+		got = c.call("GET", images+"/"+id, nil) // its lease runs out, and somebody looks
+	}
 	status := fmt.Sprint(got.body["status"])
 	if got.status == 404 {
 		status = "gone"
