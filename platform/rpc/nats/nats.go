@@ -26,7 +26,8 @@
 // the last second, and a cancel comes behind its call in the same stream. (A
 // controller that itself stood still, for less than the 6 s after which it is
 // cut off, may pass both on when it wakes.) An answer that was on its way over a
-// connection that broke is lost, and its caller waits for its deadline.
+// connection that broke is lost, and its caller waits for its deadline, or until
+// the host is connected as another process.
 //
 // Up to 512 calls run at one host at a time, and none waits for another; more
 // are refused with errs.Unavailable. Requests and answers have up to 8 MiB (less
@@ -95,6 +96,7 @@ func PublicKey(seed secret.String) (string, error) {
 // Conn is a host's connection to its controllers.
 type Conn struct {
 	host string
+	life string // of this process
 	nc   *nats.Conn
 	up   *wire.Caller
 	log  *slog.Logger
@@ -114,7 +116,7 @@ func Connect(o Options) (*Conn, error) {
 	if err != nil {
 		return nil, errs.Invalidf("the host's key is no seed of an nkey").Because(err)
 	}
-	c := &Conn{host: o.Host, log: o.Logger}
+	c := &Conn{host: o.Host, life: nats.NewInbox(), log: o.Logger}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -146,7 +148,10 @@ func (c *Conn) options(o Options) nats.Options {
 	opts.PingInterval, opts.MaxPingsOut = wire.Ping, wire.MissedPings
 	opts.RetryOnFailedConnect, opts.MaxReconnect, opts.IgnoreAuthErrorAbort = true, -1, true
 	opts.CustomReconnectDelayCB = delay
-	opts.ConnectedCB = func(nc *nats.Conn) { c.log.Info("connected", "controller", nc.ConnectedAddr()) }
+	opts.ConnectedCB = func(nc *nats.Conn) {
+		c.log.Info("connected", "controller", nc.ConnectedAddr())
+		_ = nc.Publish(wire.Down.Anew(c.host), []byte(c.life)) // if it is lost, so is the connection
+	}
 	opts.ReconnectedCB = opts.ConnectedCB
 	opts.DisconnectedErrCB = func(_ *nats.Conn, err error) { c.log.Warn("disconnected", "error", err) }
 	opts.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { c.log.Warn("connection", "error", err) }

@@ -209,6 +209,28 @@ func TestEndOfEitherSideEndsCallsAtOnce(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
+func TestNextProcessOfAHostEndsTheCallsToTheOneBefore(t *testing.T) {
+	cloud := natstest.New(t)
+	controller := cloud.Controller(nil)
+	mux, begun, _ := hang()
+	before := cloud.Host("node1", controller.Address()) // it stays, so that the host is connected all the time
+	require.NoError(t, before.Serve(mux))
+	other := cloud.Host("node2", controller.Address())
+	require.NoError(t, other.Serve(mux))
+	natstest.Await(t, func() bool { return controller.Connected("node1") && controller.Connected("node2") })
+	one, two := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := call(t, controller.Host("node1"), "hang", ""); one <- err }()
+	<-begun
+	go func() { _, err := call(t, controller.Host("node2"), "hang", ""); two <- err }()
+	<-begun
+
+	cloud.Host("node1", controller.Address())
+	require.Equal(t, errs.Unavailable, errs.KindOf(<-one))
+	require.Empty(t, two, "others go on")
+	other.Close()
+	<-two
+}
+
 func TestLateAndRepeatedAnswersAreHarmless(t *testing.T) {
 	cloud := natstest.New(t)
 	controller := cloud.Controller(nil)

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,14 +29,18 @@ type Caller struct {
 	mu      sync.Mutex
 	last    uint64
 	waiting map[string]chan *nats.Msg // by subject of the answer
+	lives   map[string]string         // of peers, as they said last, by what their answers begin with
 }
 
 // NewCaller gives the Caller of nc to (or from) host, or AllHosts. there says
 // whether the peer can be reached right now.
 func NewCaller(nc *nats.Conn, d Direction, host string, there func(host string) bool) (*Caller, error) {
-	c := &Caller{nc: nc, d: d, id: nats.NewInbox()[len(nats.InboxPrefix):], there: there, waiting: map[string]chan *nats.Msg{}}
+	c := &Caller{nc: nc, d: d, id: nats.NewInbox()[len(nats.InboxPrefix):], there: there, waiting: map[string]chan *nats.Msg{}, lives: map[string]string{}}
 	c.done, c.close = context.WithCancel(context.Background())
 	sub, err := nc.Subscribe(d.Answers(host)+c.id+".*", c.deliver)
+	if err == nil {
+		_, err = nc.Subscribe(d.Anew(host), c.lose)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +55,25 @@ func (c *Caller) deliver(msg *nats.Msg) {
 	c.mu.Unlock()
 	if answer != nil {
 		answer <- msg // has room for one
+	}
+}
+
+// lose ends the calls to a peer that is connected as another process than
+// before. One that was sent just then may be among them; it may run, as any
+// call whose answer is lost.
+func (c *Caller) lose(msg *nats.Msg) {
+	peer, life := strings.TrimSuffix(msg.Subject, anew), string(msg.Data)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lives[peer] == life {
+		return
+	}
+	c.lives[peer] = life
+	for reply, answer := range c.waiting {
+		if strings.HasPrefix(reply, peer) {
+			delete(c.waiting, reply)
+			answer <- nil // has room for one
+		}
 	}
 }
 
@@ -118,6 +142,9 @@ func (l line) await(parent context.Context, reply string, answer <-chan *nats.Ms
 		select {
 		case msg := <-answer:
 			stop()
+			if msg == nil {
+				return nil, errs.New(errs.Unavailable, "%s was lost during the call", l.host)
+			}
 			if len(msg.Data) == 0 && msg.Header.Get("Status") == "503" {
 				return nil, errs.New(errs.Unavailable, "%s is not connected", l.host)
 			}

@@ -6,6 +6,7 @@
 //
 //	host.NAME.call.do      a request to the host        host.NAME.call.cancel      its caller has given up
 //	host.NAME.answer.ID.N  what the host answers        (ID: one caller, N: one request)
+//	host.NAME.answer.all.anew  it is connected, as the process that the body names
 //	host.NAME.up.do        a request of the host        host.NAME.up.cancel
 //	host.NAME.reply.ID.N   what a controller answers
 //
@@ -67,6 +68,13 @@ func (d Direction) Requests(host string) string { return "host." + token(host) +
 
 // Answers is what the subjects of answers from or to host begin with.
 func (d Direction) Answers(host string) string { return "host." + token(host) + "." + d.answer + "." }
+
+// anew follows Answers in the subject by which a host says that it is connected,
+// and as which process: what another was asked it does not answer.
+const anew = "all.anew"
+
+// Anew is that subject.
+func (d Direction) Anew(host string) string { return d.Answers(host) + anew }
 
 // Do is the subject of requests that something shall be done.
 func (d Direction) Do(host string) string { return d.Requests(host) + verbDo }
