@@ -3,7 +3,7 @@
 GO       ?= go
 BIN      := bin
 LINT     := build/golangci-lint-v2.15.0
-TIMEOUT  ?= 20m
+TIMEOUT  ?= 40m
 PACKAGES ?= ./...
 
 .PHONY: build up down packages vet lint test soak kill bench powercut clean
@@ -39,7 +39,7 @@ STORED ?= ./platform/store/... ./platform/flow/... ./platform/event ./platform/q
 
 # test installs what is missing and runs everything: vet, lint, the rules of the house, all suites.
 test: packages vet lint
-	SOAK_SECONDS=60 KILL_ROUNDS=200 KILL_REAL=6 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
+	SOAK_SECONDS=60 KILL_ROUNDS=200 KILL_REAL=6 KILL_SHARED=6 $(GO) test -timeout $(TIMEOUT) $(PACKAGES)
 	CUMULITE_TEST_ENGINE=postgres $(GO) test -timeout $(TIMEOUT) -skip '^TestOperations$$' $(STORED)
 
 # soak runs simulated clouds through crashes, partitions and the like, from new seeds, for SECONDS.
