@@ -25,6 +25,7 @@ func TestMistakesEndWithOneSentence(t *testing.T) {
 		"unknown hypervisor":          {"--hypervisor", "bhyve"},
 		"two kinds of state":          {"--ephemeral", "--state-dir", dir},
 		"ephemeral guests":            {"--ephemeral", "--hypervisor", "libvirt"},
+		"relaxed on a database":       {"--relaxed", "--database", "postgres://x/y", "--keys", dir, "--images", dir, "--state-dir", dir},
 		"off loopback without TLS":    {"--ephemeral", "--listen", "0.0.0.0:0"},
 		"certificate without key":     {"--ephemeral", "--tls-cert", write("cert", "")},
 		"no certificate":              {"--ephemeral", "--tls-cert", write("c", "x"), "--tls-key", write("k", "x")},

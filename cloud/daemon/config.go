@@ -96,8 +96,8 @@ func (c *Config) complete() (err error) {
 		}
 		c.placeTunnel()
 	}
-	if c.Database != "" && (c.Ephemeral || c.Keys == "" || c.Images == "") {
-		return errs.Invalidf("--database needs --keys and --images, which all controllers share, and keeps what --ephemeral would not")
+	if c.Database != "" && (c.Ephemeral || c.Relaxed || c.Keys == "" || c.Images == "") {
+		return errs.Invalidf("--database needs --keys and --images, which all controllers share, and keeps what --ephemeral and --relaxed would not")
 	}
 	if (c.Hypervisor == none) != (c.Network == none) {
 		return errs.Invalidf("a machine is a host with both a hypervisor and a network, or with none of them")
