@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/uptrace/bun"
-
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -111,27 +109,21 @@ func (s *Service) observed(ctx context.Context, srv *Server, power PowerState, t
 // while the host was away. Guests that nothing is known of are let be: somebody
 // may look for them.
 func (s *Service) removeStrangers(ctx context.Context, host string, h Hypervisor, strangers map[string]PowerState) error {
-	if len(strangers) == 0 {
-		return nil
-	}
-	ids := bun.List(slices.Collect(maps.Keys(strangers)))
-	var known []Server
-	err := s.DB.Read().NewSelect().Model(&known).ModelTableExpr("compute_known_servers AS server").Column("id", "host", "vm_state").Where("id IN (?)", ids).Scan(ctx)
+	known, err := s.whereabouts(ctx, slices.Collect(maps.Keys(strangers)))
 	if err != nil {
 		return err
 	}
-	for _, srv := range known {
-		delete(strangers, srv.ID)
-		if srv.Host == host && srv.VM != VMDeleted {
+	for id, srv := range known {
+		if srv.at(host) {
 			continue // it came here since
 		}
-		s.log.Warn("a guest that was left behind is removed", "server", srv.ID, "host", host)
-		if err := h.Remove(ctx, "", srv.ID); err != nil {
+		s.log.Warn("a guest that was left behind is removed", "server", id, "host", host)
+		if err := s.removeStranger(ctx, host, h, id); err != nil {
 			return err
 		}
 	}
-	if len(strangers) > 0 {
-		s.log.Warn("there are guests that belong to no server", "host", host, "guests", len(strangers))
+	if unknown := len(strangers) - len(known); unknown > 0 {
+		s.log.Warn("there are guests that belong to no server", "host", host, "guests", unknown)
 	}
 	return nil
 }
