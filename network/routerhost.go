@@ -46,6 +46,11 @@ func (s *Service) moveFrom(ctx context.Context, host string) error {
 	if !slices.ContainsFunc(s.hostNames(), func(h string) bool { return h != host && !s.beats.away(h) }) {
 		return nil
 	}
+	// It is asked at each heartbeat for as long as the host is away: mostly there is nothing left to move.
+	some, err := s.DB.Read().NewSelect().Model((*Router)(nil)).Where("host_id = ?", host).Exists(ctx)
+	if err != nil || !some {
+		return err
+	}
 	return s.moveRouters(ctx, "host_id = ?", host)
 }
 
