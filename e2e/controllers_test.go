@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/test/capture"
 	"github.com/cumulite/cumulite/test/pgtest"
 )
 
@@ -45,7 +46,7 @@ func (c controllers) host(t *testing.T, name string) {
 	_, err = output(t, here, nil, program(t, "daemons/hostagent"), "join", "--state-dir", state, strings.TrimSpace(token))
 	require.NoError(t, err)
 	agent := exec.Command(program(t, "daemons/hostagent"), "--state-dir", state, "--hypervisor", "sim", "--network", "sim", "--operator", "none")
-	log := &lockedBuffer{}
+	log := &capture.Buffer{}
 	agent.Stdout, agent.Stderr = log, log
 	require.NoError(t, agent.Start())
 	t.Cleanup(func() {

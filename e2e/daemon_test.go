@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/test/capture"
 )
 
 // program builds one of ours once and gives its path.
@@ -63,7 +65,7 @@ type daemon struct {
 	ready  string // its line
 	url    string
 	clouds string // path of clouds.yaml
-	log    *lockedBuffer
+	log    *capture.Buffer
 	ended  chan error
 }
 
@@ -87,7 +89,7 @@ func startDaemon(t testing.TB, in spawn, args ...string) *daemon {
 
 func launch(t testing.TB, in spawn, args ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, log: &lockedBuffer{}, ended: make(chan error, 1)}
+	d := &daemon{t: t, log: &capture.Buffer{}, ended: make(chan error, 1)}
 	d.cmd = exec.Command(program(t, "daemons/cumulited"), append([]string{"--listen", "127.0.0.1:0"}, args...)...)
 	out, err := d.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -125,24 +127,6 @@ func (d *daemon) stop(signal os.Signal) error {
 		_ = d.cmd.Process.Kill()
 		return errors.New("it did not end in 30 s")
 	}
-}
-
-// lockedBuffer takes what a process writes.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // output runs a command to its end, within a minute, and gives what it printed.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cumulite/cumulite/test/capture"
 )
 
 // hostagent is a running agent of a host.
@@ -23,7 +25,7 @@ type hostagent struct {
 	name string
 	dir  string
 	cmd  *exec.Cmd
-	log  *lockedBuffer
+	log  *capture.Buffer
 	done chan error
 }
 
@@ -47,7 +49,7 @@ func joinHost(t testing.TB, stateDir, name string) *hostagent {
 // start runs the agent and waits until it is ready, which needs no controller.
 func (h *hostagent) start() {
 	h.t.Helper()
-	h.log, h.done = &lockedBuffer{}, make(chan error, 1)
+	h.log, h.done = &capture.Buffer{}, make(chan error, 1)
 	h.cmd = exec.Command(program(h.t, "daemons/hostagent"), "--state-dir", h.dir, "--operator", "none")
 	out, err := h.cmd.StdoutPipe()
 	require.NoError(h.t, err)

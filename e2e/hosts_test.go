@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cumulite/cumulite/drivers/linuxnet"
+	"github.com/cumulite/cumulite/test/capture"
 	"github.com/cumulite/cumulite/test/guest"
 	"github.com/cumulite/cumulite/test/hosts"
 	"github.com/cumulite/cumulite/test/need"
@@ -31,7 +32,7 @@ type apart struct {
 	agents  map[string]*exec.Cmd // by host
 	admin   cloud
 	member  cloud
-	log     *lockedBuffer // of the agents
+	log     *capture.Buffer // of the agents
 	servers map[string]place
 }
 
@@ -40,7 +41,7 @@ type place struct{ id, host, fixed, instance string }
 
 func newApart(t *testing.T) *apart {
 	needOpenstack(t)
-	a := &apart{T: t, rig: hosts.Start(t, "hv1", "hv2"), agents: map[string]*exec.Cmd{}, log: &lockedBuffer{}, servers: map[string]place{}}
+	a := &apart{T: t, rig: hosts.Start(t, "hv1", "hv2"), agents: map[string]*exec.Cmd{}, log: &capture.Buffer{}, servers: map[string]place{}}
 	var err error
 	a.dir, err = os.MkdirTemp("/var/tmp", "e2e")
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/store"
 	"github.com/cumulite/cumulite/platform/store/sqlite"
+	"github.com/cumulite/cumulite/test/capture"
 )
 
 var simulators = Drivers{
@@ -30,26 +30,8 @@ var simulators = Drivers{
 	}},
 }
 
-// said is what a program wrote.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // do does a command as the program would.
-func do(ctx context.Context, out *said, args ...string) error {
+func do(ctx context.Context, out *capture.Buffer, args ...string) error {
 	c, command, _, err := parse(args, simulators, out)
 	if err != nil {
 		return err
@@ -61,7 +43,7 @@ func do(ctx context.Context, out *said, args ...string) error {
 func runs(t *testing.T, dir string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	out, ended := &said{}, make(chan error, 1)
+	out, ended := &capture.Buffer{}, make(chan error, 1)
 	go func() { ended <- do(ctx, out, "--state-dir", dir, "--listen", "127.0.0.1:0", "--operator", "none") }()
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -91,7 +73,7 @@ const miscount = "INSERT INTO quota_usage (project_id, service, resource, used) 
 func TestDoctorExaminesARunningCloudAndOneAtRest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	examine := func(args ...string) (string, error) {
-		out := &said{}
+		out := &capture.Buffer{}
 		err := do(t.Context(), out, append([]string{"doctor", "--state-dir", dir}, args...)...)
 		return out.String(), err
 	}
@@ -142,5 +124,5 @@ func TestDoctorExaminesARunningCloudAndOneAtRest(t *testing.T) {
 }
 
 func TestDoctorNeedsACloudThatStays(t *testing.T) {
-	require.True(t, errs.Is(do(t.Context(), &said{}, "doctor", "--ephemeral"), errs.Invalid))
+	require.True(t, errs.Is(do(t.Context(), &capture.Buffer{}, "doctor", "--ephemeral"), errs.Invalid))
 }

@@ -10,12 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cumulite/cumulite/test/capture"
 	"github.com/cumulite/cumulite/test/guest"
 	"github.com/cumulite/cumulite/test/need"
 )
@@ -27,7 +27,7 @@ type machine struct {
 	disk           string
 	port           int
 	qemu           *exec.Cmd
-	console        *lockedBuffer
+	console        *capture.Buffer
 }
 
 const password = "power-cut"
@@ -76,7 +76,7 @@ func newMachine(t testing.TB, args ...string) *machine {
 // on gives the machine power, and waits until cumulited answers.
 func (m *machine) on() {
 	m.t.Helper()
-	m.console = &lockedBuffer{}
+	m.console = &capture.Buffer{}
 	m.qemu = exec.Command(need.Program(m.t, "qemu-system-x86_64"), "-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg", "-m", "640", "-smp", "1",
 		"-kernel", m.kernel, "-initrd", m.initrd,
 		"-append", "console=ttyS0 rdinit=/powercut net.ifnames=0 mitigations=off tsc=reliable no_timer_check loglevel=3 panic=-1",
@@ -143,21 +143,3 @@ func archive(files ...file) []byte {
 
 // padded ends a part of the initial file system where the next may begin.
 func padded(part []byte) []byte { return append(part, make([]byte, -len(part)&3)...) }
-
-// lockedBuffer takes what a process writes.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
