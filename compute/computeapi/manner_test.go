@@ -2,7 +2,6 @@ package computeapi
 
 import (
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +9,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
-	"github.com/cumulite/cumulite/platform/httpapi/listquery"
+	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/httpapi/microversion"
 	"github.com/cumulite/cumulite/platform/httpapi/schema"
 )
@@ -23,16 +22,12 @@ func TestFaultsHaveTheOriginalsStatuses(t *testing.T) {
 }
 
 func TestFaultsHaveTheOriginalsBodies(t *testing.T) {
-	for want, f := range map[string]fault.Fault{
+	httpapitest.Faults(t, faults(), map[string]fault.Fault{
 		`{"itemNotFound":{"code":404,"message":"no <b> \"x\""}}`:      {Status: 404, Message: `no <b> "x"`},
 		`{"overLimit":{"code":429,"message":"m","retryAfter":"7"}}`:   {Status: 429, Message: "m", RetryAfter: 7},
 		`{"computeFault":{"code":406,"message":"m"}}`:                 {Status: 406, Message: "m"},
 		`{"error":{"code":401,"title":"Unauthorized","message":"m"}}`: {Status: 401, Message: "m"},
-	} {
-		typ, body := faults().Body(f)
-		require.Equal(t, "application/json", typ)
-		require.JSONEq(t, want, string(body))
-	}
+	})
 }
 
 func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
@@ -42,18 +37,12 @@ func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
 }
 
 func TestListParametersAreRefusedAsByTheOriginal(t *testing.T) {
-	for query, want := range map[string]string{
+	httpapitest.ListsRefuse(t, lists, map[string]string{
 		"limit=-1":                             "Invalid input for query parameters limit. Value: -1. '-1' does not match '^[0-9]*$'",
 		"limit=99999999999":                    "Invalid input for query parameters limit. Value: 99999999999. '99999999999' does not match '^[0-9]*$'",
 		"sort_key=a&sort_dir=up":               "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'",
 		"sort_key=a&sort_dir=asc&sort_dir=asc": "Invalid input received: Sort direction size exceeds sort key size",
-	} {
-		p, err := url.ParseQuery(query)
-		require.NoError(t, err)
-		_, err = listquery.Read(lists, p, []string{"name"})
-		require.True(t, errs.Is(err, errs.Invalid), query)
-		require.Equal(t, want, errs.Message(err), query)
-	}
+	})
 }
 
 func TestVersionDocuments(t *testing.T) {
@@ -62,20 +51,11 @@ func TestVersionDocuments(t *testing.T) {
 	old := `"id":"v2.0","status":"SUPPORTED","version":"","min_version":"","updated":"2011-01-21T11:33:21Z"`
 	link, oldLink := `{"rel":"self","href":"https://cloud.example/compute/v2.1/"}`, `{"rel":"self","href":"https://cloud.example/compute/v2/"}`
 	described := `{"rel":"describedby","type":"text/html","href":"http://docs.openstack.org/"}`
-	require.JSONEq(t, `{"versions":[{`+old+`,"links":[`+oldLink+`]},{`+v+`,"links":[`+link+`]}]}`, written(t, at, versions().List, 200))
+	require.JSONEq(t, `{"versions":[{`+old+`,"links":[`+oldLink+`]},{`+v+`,"links":[`+link+`]}]}`, httpapitest.Document(t, at, versions().List, 200))
 	require.JSONEq(t, `{"version":{`+v+`,"links":[`+link+`,`+described+`],"media-types":[{"base":"application/json","type":"application/vnd.openstack.compute+json;version=2.1"}]}}`,
-		written(t, at, versions().Show, 200))
+		httpapitest.Document(t, at, versions().Show, 200))
 	require.JSONEq(t, `{"version":{`+old+`,"links":[`+oldLink+`,`+described+`],"media-types":[{"base":"application/json","type":"application/vnd.openstack.compute+json;version=2"}]}}`,
-		written(t, at, versions().ShowOld, 200))
+		httpapitest.Document(t, at, versions().ShowOld, 200))
 	at.OldRoot = ""
-	require.JSONEq(t, `{"versions":[{`+v+`,"links":[`+link+`]}]}`, written(t, at, versions().List, 200))
-}
-
-// written is a version document as its callers get it, as JSON.
-func written(t *testing.T, at discovery.Place, write func(discovery.Place) (int, any), status int) string {
-	t.Helper()
-	got, body := write(at)
-	require.Equal(t, status, got)
-	_, text := fault.JSON(body)
-	return string(text)
+	require.JSONEq(t, `{"versions":[{`+v+`,"links":[`+link+`]}]}`, httpapitest.Document(t, at, versions().List, 200))
 }

@@ -2,7 +2,6 @@ package identityapi
 
 import (
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +9,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
-	"github.com/cumulite/cumulite/platform/httpapi/listquery"
+	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/httpapi/schema"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -23,14 +22,10 @@ func TestFaultsHaveTheOriginalsStatuses(t *testing.T) {
 }
 
 func TestFaultsHaveTheOriginalsBodies(t *testing.T) {
-	for want, f := range map[string]fault.Fault{
+	httpapitest.Faults(t, faults(), map[string]fault.Fault{
 		`{"error":{"code":404,"title":"Not Found","message":"no <b> \"x\""}}`: {Status: 404, Message: `no <b> "x"`},
 		`{"error":{"code":401,"title":"Unauthorized","message":"m"}}`:         {Status: 401, Message: "m"},
-	} {
-		typ, body := faults().Body(f)
-		require.Equal(t, "application/json", typ)
-		require.JSONEq(t, want, string(body))
-	}
+	})
 }
 
 func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
@@ -40,16 +35,10 @@ func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
 }
 
 func TestListParametersAreRefusedAsByTheOriginal(t *testing.T) {
-	for query, want := range map[string]string{
+	httpapitest.ListsRefuse(t, lists, map[string]string{
 		"limit=x":                "Invalid input for field 'limit': 'x' does not match '^[0-9]+$'",
 		"sort_key=a&sort_dir=up": "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'",
-	} {
-		p, err := url.ParseQuery(query)
-		require.NoError(t, err)
-		_, err = listquery.Read(lists, p, []string{"name"})
-		require.True(t, errs.Is(err, errs.Invalid), query)
-		require.Equal(t, want, errs.Message(err), query)
-	}
+	})
 }
 
 func TestFiltersAreReadAsByTheOriginal(t *testing.T) {
@@ -62,9 +51,7 @@ func TestFiltersAreReadAsByTheOriginal(t *testing.T) {
 		{"name__contains=a&enabled=1&x__y=z", []string{"name", "enabled"}, []store.Filter{eq("enabled", "1"), {Field: "name", Op: store.Contains, Values: []string{"a"}}}},
 		{"name__istartswith=a.", nil, []store.Filter{{Field: "name", Op: store.Regexp, Values: []string{`(?i)^a\.`}}}},
 	} {
-		p, err := url.ParseQuery(c.query)
-		require.NoError(t, err)
-		q, err := listquery.Read(lists, p, c.allowed)
+		q, err := httpapitest.Lists(t, lists, c.query, c.allowed...)
 		require.NoError(t, err, c.query)
 		require.ElementsMatch(t, c.want, q.Filters, c.query)
 	}
@@ -74,15 +61,6 @@ func TestVersionDocuments(t *testing.T) {
 	at := discovery.Place{URL: "https://cloud.example/identity", Root: "/v3"}
 	v := `{"id":"v3.14","status":"stable","updated":"2020-04-07T00:00:00Z","links":[{"rel":"self","href":"https://cloud.example/identity/v3/"}],
 		"media-types":[{"base":"application/json","type":"application/vnd.openstack.identity-v3+json"}]}`
-	require.JSONEq(t, `{"versions":{"values":[`+v+`]}}`, written(t, at, versions().List, 300))
-	require.JSONEq(t, `{"version":`+v+`}`, written(t, at, versions().Show, 200))
-}
-
-// written is a version document as its callers get it, as JSON.
-func written(t *testing.T, at discovery.Place, write func(discovery.Place) (int, any), status int) string {
-	t.Helper()
-	got, body := write(at)
-	require.Equal(t, status, got)
-	_, text := fault.JSON(body)
-	return string(text)
+	require.JSONEq(t, `{"versions":{"values":[`+v+`]}}`, httpapitest.Document(t, at, versions().List, 300))
+	require.JSONEq(t, `{"version":`+v+`}`, httpapitest.Document(t, at, versions().Show, 200))
 }

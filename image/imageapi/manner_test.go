@@ -2,7 +2,6 @@ package imageapi
 
 import (
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +9,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
-	"github.com/cumulite/cumulite/platform/httpapi/listquery"
+	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/httpapi/schema"
 	"github.com/cumulite/cumulite/platform/store"
 )
@@ -44,19 +43,13 @@ func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
 }
 
 func TestListParametersAreRefusedAsByTheOriginal(t *testing.T) {
-	for query, want := range map[string]string{
+	httpapitest.ListsRefuse(t, lists, map[string]string{
 		"limit=x":                              "limit param must be an integer",
 		"limit=-1":                             "limit param must be positive",
 		"sort=a:up":                            "Invalid sort direction: up",
 		"sort=a&sort_key=b":                    "Old and new sorting syntax cannot be combined",
 		"sort_key=a&sort_dir=asc&sort_dir=asc": "Number of sort dirs does not match the number of sort keys",
-	} {
-		p, err := url.ParseQuery(query)
-		require.NoError(t, err)
-		_, err = listquery.Read(lists, p, []string{"name"})
-		require.True(t, errs.Is(err, errs.Invalid), query)
-		require.Equal(t, want, errs.Message(err), query)
-	}
+	})
 }
 
 func TestFiltersAreReadAsByTheOriginal(t *testing.T) {
@@ -73,9 +66,7 @@ func TestFiltersAreReadAsByTheOriginal(t *testing.T) {
 		{"size_min=1&size_max=9", nil, []store.Filter{{Field: "size", Op: store.Gte, Values: []string{"1"}}, {Field: "size", Op: store.Lte, Values: []string{"9"}}}},
 		{"tag=a&tag=b", nil, []store.Filter{eq("tag", "a"), eq("tag", "b")}},
 	} {
-		p, err := url.ParseQuery(c.query)
-		require.NoError(t, err)
-		q, err := listquery.Read(lists, p, c.allowed)
+		q, err := httpapitest.Lists(t, lists, c.query, c.allowed...)
 		require.NoError(t, err, c.query)
 		require.ElementsMatch(t, c.want, q.Filters, c.query)
 	}
@@ -88,16 +79,7 @@ func TestVersionDocuments(t *testing.T) {
 	for _, v := range older {
 		all += `,{"id":"` + v + `","status":"SUPPORTED",` + link + `}`
 	}
-	require.JSONEq(t, all+`]}`, written(t, at, versions().List, 300))
-	require.JSONEq(t, all+`]}`, written(t, at, versions().Show, 300))
-	require.JSONEq(t, all+`]}`, written(t, at, versions().Versions, 200))
-}
-
-// written is a version document as its callers get it, as JSON.
-func written(t *testing.T, at discovery.Place, write func(discovery.Place) (int, any), status int) string {
-	t.Helper()
-	got, body := write(at)
-	require.Equal(t, status, got)
-	_, text := fault.JSON(body)
-	return string(text)
+	require.JSONEq(t, all+`]}`, httpapitest.Document(t, at, versions().List, 300))
+	require.JSONEq(t, all+`]}`, httpapitest.Document(t, at, versions().Show, 300))
+	require.JSONEq(t, all+`]}`, httpapitest.Document(t, at, versions().Versions, 200))
 }

@@ -2,7 +2,6 @@ package networkapi
 
 import (
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +9,7 @@ import (
 	"github.com/cumulite/cumulite/platform/errs"
 	"github.com/cumulite/cumulite/platform/httpapi/discovery"
 	"github.com/cumulite/cumulite/platform/httpapi/fault"
-	"github.com/cumulite/cumulite/platform/httpapi/listquery"
+	"github.com/cumulite/cumulite/platform/httpapi/httpapitest"
 	"github.com/cumulite/cumulite/platform/httpapi/schema"
 )
 
@@ -22,16 +21,12 @@ func TestFaultsHaveTheOriginalsStatuses(t *testing.T) {
 }
 
 func TestFaultsHaveTheOriginalsBodies(t *testing.T) {
-	for want, f := range map[string]fault.Fault{
+	httpapitest.Faults(t, faults(), map[string]fault.Fault{
 		`{"NeutronError":{"type":"NetworkNotFound","message":"no <b> \"x\"","detail":""}}`: {Status: 404, Code: "NetworkNotFound", Message: `no <b> "x"`},
 		`{"NeutronError":{"type":"OverQuota","message":"m","detail":""}}`:                  {Status: 409, Kind: errs.Quota, Message: "m"},
 		`{"NeutronError":{"type":"HTTPNotFound","message":"m","detail":""}}`:               {Status: 404, Message: "m"},
 		`{"error":{"code":401,"title":"Unauthorized","message":"m"}}`:                      {Status: 401, Message: "m"},
-	} {
-		typ, body := faults().Body(f)
-		require.Equal(t, "application/json", typ)
-		require.JSONEq(t, want, string(body))
-	}
+	})
 }
 
 func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
@@ -49,35 +44,20 @@ func TestBadBodiesAreWordedAsByTheOriginal(t *testing.T) {
 }
 
 func TestListParametersAreRefusedAsByTheOriginal(t *testing.T) {
-	for query, want := range map[string]string{
+	httpapitest.ListsRefuse(t, lists, map[string]string{
 		"limit=x":                "Limit must be an integer 0 or greater and not 'x'",
 		"sort_key=a":             "The number of sort_keys and sort_dirs must be same",
 		"sort_key=a&sort_dir=up": "['up'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'",
 		"name=a&zoo=b&ant=c":     "['ant', 'zoo'] is invalid attribute for filtering",
-	} {
-		p, err := url.ParseQuery(query)
-		require.NoError(t, err)
-		_, err = listquery.Read(lists, p, []string{"name"})
-		require.True(t, errs.Is(err, errs.Invalid), query)
-		require.Equal(t, want, errs.Message(err), query)
-	}
+	})
 }
 
 func TestVersionDocuments(t *testing.T) {
 	at := discovery.Place{URL: "https://cloud.example/networking", Root: "/v2.0"}
-	require.JSONEq(t, `{"versions":[{"id":"v2.0","status":"CURRENT","links":[{"rel":"self","href":"https://cloud.example/networking/v2.0/"}]}]}`, written(t, at, versions().List, 200))
+	require.JSONEq(t, `{"versions":[{"id":"v2.0","status":"CURRENT","links":[{"rel":"self","href":"https://cloud.example/networking/v2.0/"}]}]}`, httpapitest.Document(t, at, versions().List, 200))
 	link := func(c string) string {
 		return `"links":[{"rel":"self","href":"https://cloud.example/networking/v2.0/` + c + `"}]`
 	}
 	require.JSONEq(t, `{"resources":[{"name":"network","collection":"networks",`+link("networks")+`},{"name":"port","collection":"ports",`+link("ports")+`},
-		{"name":"subnet","collection":"subnets",`+link("subnets")+`}]}`, written(t, at, versions().Show, 200))
-}
-
-// written is a version document as its callers get it, as JSON.
-func written(t *testing.T, at discovery.Place, write func(discovery.Place) (int, any), status int) string {
-	t.Helper()
-	got, body := write(at)
-	require.Equal(t, status, got)
-	_, text := fault.JSON(body)
-	return string(text)
+		{"name":"subnet","collection":"subnets",`+link("subnets")+`}]}`, httpapitest.Document(t, at, versions().Show, 200))
 }
