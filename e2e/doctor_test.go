@@ -11,9 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 
-	"github.com/cumulite/cumulite/drivers/libvirt/libvirttest"
 	"github.com/cumulite/cumulite/platform/store"
 	"github.com/cumulite/cumulite/platform/store/sqlite"
 	"github.com/cumulite/cumulite/test/guest"
@@ -46,18 +44,8 @@ func TestDoctorOnRealServers(t *testing.T) {
 	needOpenstack(t)
 	ip := need.Program(t, "ip")
 	g := guest.Image(t)
-	lv := libvirttest.Start(t)
-	ns, err := netns.GetFromPath(lv.Namespace())
-	require.NoError(t, err)
-	t.Cleanup(func() { ns.Close() })
-	in := within(ns)
-	loopbackUp(t, ns)
-	base, err := os.MkdirTemp("/var/tmp", "e2e")
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(base) })
-	require.NoError(t, os.Chmod(base, 0o711)) // QEMU's user passes
-	state := filepath.Join(base, "state")
-	flags := []string{"--state-dir", state, "--hypervisor", "libvirt", "--libvirt-socket", lv.Socket(), "--network", "linuxnet", "--accel", "tcg"}
+	h := newRealHost(t)
+	in, flags := h.in, h.flags
 	t.Cleanup(func() {
 		_, err := output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
 		require.NoError(t, err)
@@ -90,7 +78,7 @@ func TestDoctorOnRealServers(t *testing.T) {
 		require.NoError(t, err, said)
 	}
 
-	links, err := netlink.NewHandleAt(ns)
+	links, err := netlink.NewHandleAt(h.ns)
 	require.NoError(t, err)
 	defer links.Close()
 	taps, err := output(t, in, nil, ip, "-o", "link")
@@ -113,17 +101,17 @@ func TestDoctorOnRealServers(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, d.stop(os.Interrupt))
 
-	client := lv.Client()
+	client := h.libvirt.Client()
 	dom, err := client.DomainLookupByUUID(golibvirt.UUID(uuid.MustParse(id)))
 	require.NoError(t, err)
 	require.NoError(t, client.DomainDestroy(dom))
 	require.NoError(t, client.DomainUndefine(dom))
-	alter(t, state, "UPDATE quota_usage SET used = used + 2 WHERE resource = 'cores'",
+	alter(t, h.state, "UPDATE quota_usage SET used = used + 2 WHERE resource = 'cores'",
 		"INSERT INTO compute_server_tags (server_id, tag) VALUES ('nobody', 'x')",
 		"INSERT INTO network_allocations (subnet_id, ip, port_id, seq, position) SELECT id, '10.2.0.99', 'nobody', 0, 99 FROM network_subnets WHERE cidr = '10.2.0.0/24'")
 
 	mends("cores: it is too high by 2", "compute_server_tags of nobody", "network_allocations of nobody", "server "+id+": its guest is not on host")
-	require.Len(t, lv.Names(), 1)
+	require.Len(t, h.libvirt.Names(), 1)
 
 	d = startDaemon(t, in, flags...)
 	member.daemon = d
@@ -131,6 +119,6 @@ func TestDoctorOnRealServers(t *testing.T) {
 	said, err = doctor()
 	require.NoError(t, err, said)
 	member.must(t, "server", "delete", "--wait", "first")
-	require.Empty(t, lv.Names())
+	require.Empty(t, h.libvirt.Names())
 	require.NoError(t, d.stop(os.Interrupt))
 }

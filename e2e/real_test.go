@@ -45,24 +45,39 @@ func loopbackUp(t *testing.T, ns netns.NsHandle) {
 	require.NoError(t, h.LinkSetUp(lo))
 }
 
+// realHost is a namespace with a libvirtd of its own.
+type realHost struct {
+	libvirt *libvirttest.Server
+	ns      netns.NsHandle
+	in      spawn
+	state   string   // directory of a cumulited there
+	flags   []string // with which it runs real servers
+}
+
+func newRealHost(t *testing.T) realHost {
+	t.Helper()
+	lv := libvirttest.Start(t)
+	ns, err := netns.GetFromPath(lv.Namespace())
+	require.NoError(t, err)
+	t.Cleanup(func() { ns.Close() })
+	loopbackUp(t, ns)
+	base, err := os.MkdirTemp("/var/tmp", "e2e")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(base) })
+	require.NoError(t, os.Chmod(base, 0o711)) // QEMU's user passes
+	state := filepath.Join(base, "state")
+	return realHost{lv, ns, within(ns), state, []string{"--state-dir", state, "--hypervisor", "libvirt", "--libvirt-socket", lv.Socket(),
+		"--network", "linuxnet", "--accel", "tcg"}}
+}
+
 // TestStoryOnRealServers boots a real guest with QEMU through libvirtd on
 // bridges, and reaches it; all of it in a network namespace of the test.
 func TestStoryOnRealServers(t *testing.T) {
 	needOpenstack(t)
 	ping := need.Program(t, "ping")
 	g := guest.Image(t)
-	lv := libvirttest.Start(t)
-	ns, err := netns.GetFromPath(lv.Namespace())
-	require.NoError(t, err)
-	t.Cleanup(func() { ns.Close() })
-	in := within(ns)
-	loopbackUp(t, ns)
-
-	base, err := os.MkdirTemp("/var/tmp", "e2e")
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(base) })
-	require.NoError(t, os.Chmod(base, 0o711)) // QEMU's user passes
-	flags := []string{"--state-dir", filepath.Join(base, "state"), "--hypervisor", "libvirt", "--libvirt-socket", lv.Socket(), "--network", "linuxnet", "--accel", "tcg"}
+	h := newRealHost(t)
+	in, flags := h.in, h.flags
 	purge := func() error {
 		_, err := output(t, in, nil, program(t, "daemons/cumulited"), append(flags, "--purge")...)
 		return err
@@ -78,13 +93,13 @@ func TestStoryOnRealServers(t *testing.T) {
 		require.Regexp(t, `"name": ?"first"`, console)
 		_, err := output(t, in, nil, ping, "-c", "3", "-W", "5", address)
 		require.NoError(t, err)
-		require.Len(t, lv.Names(), 1)
+		require.Len(t, h.libvirt.Names(), 1)
 	})
-	require.Empty(t, lv.Names())
+	require.Empty(t, h.libvirt.Names())
 	require.ErrorContains(t, purge(), "another process uses it")
 	require.NoError(t, d.stop(os.Interrupt))
 	require.NoError(t, purge())
-	left, err := os.ReadDir(base)
+	left, err := os.ReadDir(filepath.Dir(h.state))
 	require.NoError(t, err)
 	require.Empty(t, left)
 	links, err := output(t, in, nil, need.Program(t, "ip"), "-o", "link")
