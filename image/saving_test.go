@@ -37,6 +37,17 @@ func status(t *testing.T, w *imagetest.World, id string) image.Status {
 	return i.Status
 }
 
+// givenUp has another process find an upload as good as dead: somebody else's clock says so.
+func givenUp(t *testing.T, w *imagetest.World, id string) {
+	t.Helper()
+	require.NoError(t, w.Deps.DB.Write(w.Ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE image_images SET upload_until = ?", w.Clock.Now().Add(-time.Second))
+		return err
+	}))
+	running(t, another(t, w))
+	require.Eventually(t, func() bool { return status(t, w, id) == image.Queued }, 10*time.Second, time.Millisecond)
+}
+
 func TestAnotherProcessLeavesUploadsAlone(t *testing.T) {
 	w := world(t)
 	i := w.Create(t)
@@ -62,13 +73,7 @@ func TestAnUploadWithoutASignOfLifeIsGivenUp(t *testing.T) {
 	w := world(t)
 	i := w.Create(t)
 	err := w.Images.Upload(w.Ctx, i.ID, during(func() {
-		// Its process is as good as dead: somebody else's clock says so.
-		require.NoError(t, w.Deps.DB.Write(w.Ctx, func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE image_images SET upload_until = ?", w.Clock.Now().Add(-time.Second))
-			return err
-		}))
-		running(t, another(t, w))
-		require.Eventually(t, func() bool { return status(t, w, i.ID) == image.Queued }, 10*time.Second, time.Millisecond)
+		givenUp(t, w, i.ID)
 		require.NoError(t, w.Images.Upload(w.Ctx, i.ID, bytes.NewReader(imagetest.Disk(600))), "it can be uploaded again")
 	}))
 	require.Error(t, err, "the first one is told when it goes on")
@@ -84,12 +89,7 @@ func TestAnUploadThatWasGivenUpLeavesNothing(t *testing.T) {
 	w := world(t)
 	i := w.Create(t)
 	err := w.Images.Upload(w.Ctx, i.ID, during(func() {
-		require.NoError(t, w.Deps.DB.Write(w.Ctx, func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE image_images SET upload_until = ?", w.Clock.Now().Add(-time.Second))
-			return err
-		}))
-		running(t, another(t, w))
-		require.Eventually(t, func() bool { return status(t, w, i.ID) == image.Queued }, 10*time.Second, time.Millisecond)
+		givenUp(t, w, i.ID)
 	}))
 	kind(t, errs.Gone, err)
 	require.Equal(t, image.Queued, status(t, w, i.ID))
